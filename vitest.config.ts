@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    testTimeout: 120_000,
+    maxWorkers: 2,
+    pool: "forks",
+    reporters: ["default", "./test/plain-line-reporter.ts"],
+    coverage: { provider: "v8", include: ["src/**"], exclude: ["**/*.test.ts"], reporter: ["text-summary", "html"] },
+  },
+});
