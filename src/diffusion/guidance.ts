@@ -1,0 +1,52 @@
+/** Coefficients of the two predictions that classifier-free guidance mixes. */
+export interface GuidanceCoefficients {
+  readonly conditional: number;
+  readonly unconditional: number;
+}
+
+/** Below and at this scale the unconditional prediction is not needed: one network call instead of two. */
+export const guidanceOff = 1;
+
+/** Whether a guidance scale asks for the unconditional prediction. */
+export function guidanceIsActive(guidanceScale: number): boolean {
+  return guidanceScale > guidanceOff;
+}
+
+/**
+ * Classifier-free guidance (Ho and Salimans 2022), e = e_u + guidanceScale (e_c - e_u), as coefficients of e_c and e_u.
+ *
+ * Algorithm 1's (1 + omega) Psi(c) - omega Psi(empty) is the same with guidanceScale = 1 + omega.
+ */
+export function guidanceCoefficients(guidanceScale: number): GuidanceCoefficients {
+  return { conditional: guidanceScale, unconditional: 1 - guidanceScale };
+}
+
+/** The guidance scale of pipelines (Imagen's convention) for the paper's omega: 1 + omega. */
+export function guidanceScaleFromPaperOmega(paperOmega: number): number {
+  return 1 + paperOmega;
+}
+
+/** The paper's omega for a guidance scale (Imagen's convention): guidanceScale - 1. */
+export function paperOmegaFromGuidanceScale(guidanceScale: number): number {
+  return guidanceScale - 1;
+}
+
+/**
+ * The embedding of omega that a fully distilled latent consistency model takes instead of guidance, [width].
+ *
+ * sin then cos of 1000 omega f_i, f_i = 10000^(-i / (width / 2 - 1)), in float32: the phases reach some ten thousand
+ * radians, so the rounding of the published models is part of the formula. An odd width ends in a zero.
+ */
+export function guidanceEmbedding(paperOmega: number, width: number): Float32Array {
+  const half = Math.floor(width / 2);
+  const scaled = Math.fround(Math.fround(paperOmega) * 1000);
+  const exponent = Math.fround(-Math.log(10000) / (half - 1));
+  const out = new Float32Array(width);
+  for (let i = 0; i < half; i++) {
+    const frequency = Math.fround(Math.exp(Math.fround(i * exponent)));
+    const phase = Math.fround(scaled * frequency);
+    out[i] = Math.sin(phase);
+    out[half + i] = Math.cos(phase);
+  }
+  return out;
+}
