@@ -34,17 +34,14 @@ export function paperOmegaFromGuidanceScale(guidanceScale: number): number {
 /**
  * The embedding of omega that a fully distilled latent consistency model takes instead of guidance, [width].
  *
- * sin then cos of 1000 omega f_i, f_i = 10000^(-i / (width / 2 - 1)), in float32: the phases reach some ten thousand
- * radians, so the rounding of the published models is part of the formula. An odd width ends in a zero.
+ * sin then cos of 1000 omega f_i, f_i = 10000^(-i / (width / 2 - 1)); an odd width ends in a zero. The phases reach
+ * some ten thousand radians: references that keep them in float32 differ by up to 0.001.
  */
 export function guidanceEmbedding(paperOmega: number, width: number): Float32Array {
   const half = Math.floor(width / 2);
-  const scaled = Math.fround(Math.fround(paperOmega) * 1000);
-  const exponent = Math.fround(-Math.log(10000) / (half - 1));
   const out = new Float32Array(width);
   for (let i = 0; i < half; i++) {
-    const frequency = Math.fround(Math.exp(Math.fround(i * exponent)));
-    const phase = Math.fround(scaled * frequency);
+    const phase = 1000 * paperOmega * 10000 ** (-i / (half - 1));
     out[i] = Math.sin(phase);
     out[half + i] = Math.cos(phase);
   }

@@ -84,8 +84,14 @@ export function ddim(schedule: NoiseSchedule, prediction: PredictionType, option
   };
 }
 
-/** The sampler that diffusers' DDIMScheduler is with this configuration. @throws UsageError as `ddim`, or for a wrong field */
-export function ddimFromConfig({ config, steps, strength }: SamplerRequest): Sampler {
+/**
+ * The sampler that diffusers' DDIMScheduler is with this configuration, but for what `changes` sets.
+ * @throws UsageError as `ddim`, or for a wrong field
+ */
+export function ddimFromConfig(
+  { config, steps, strength }: SamplerRequest,
+  changes: Partial<DdimOptions> = {},
+): Sampler {
   const schedule = scheduleFromConfig(config, { schedule: "linear", start: 0.0001, end: 0.02 });
   return ddim(schedule, predictionFromConfig(config), {
     steps,
@@ -95,5 +101,6 @@ export function ddimFromConfig({ config, steps, strength }: SamplerRequest): Sam
     eta: 0,
     finalAlphaBar: configFlag(config, "set_alpha_to_one", true) ? "one" : "first",
     clip: clipFromConfig(config, true),
+    ...changes,
   });
 }

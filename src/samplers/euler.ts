@@ -88,8 +88,14 @@ function timetable(
   return { timesteps: levels.map((level) => timestepOfNoiseLevel(schedule, level)), levels: [...levels, final] };
 }
 
-/** The sampler that diffusers' EulerDiscreteScheduler is with this configuration. @throws UsageError as `euler`, or for a wrong field */
-export function eulerFromConfig({ config, steps, strength }: SamplerRequest): Sampler {
+/**
+ * The sampler that diffusers' EulerDiscreteScheduler is with this configuration, but for what `changes` sets.
+ * @throws UsageError as `euler`, or for a wrong field
+ */
+export function eulerFromConfig(
+  { config, steps, strength }: SamplerRequest,
+  changes: Partial<EulerOptions> = {},
+): Sampler {
   const schedule = scheduleFromConfig(config, { schedule: "linear", start: 0.0001, end: 0.02 });
   return euler(schedule, predictionFromConfig(config), {
     steps,
@@ -98,6 +104,7 @@ export function eulerFromConfig({ config, steps, strength }: SamplerRequest): Sa
     stepsOffset: configNumber(config, "steps_offset", 0),
     levels: levelsFromConfig(config),
     finalLevel: configChoice(config, "final_sigmas_type", ["zero", "sigma_min"], "zero") === "zero" ? "zero" : "lowest",
+    ...changes,
   });
 }
 

@@ -80,8 +80,11 @@ function timetable({ trainSteps }: NoiseSchedule, options: LcmOptions): readonly
   return customTimesteps(options.timesteps, trainSteps, options.strength);
 }
 
-/** The sampler that diffusers' LCMScheduler is with this configuration. @throws UsageError as `lcm`, or for a wrong field */
-export function lcmFromConfig({ config, steps, strength }: SamplerRequest): Sampler {
+/**
+ * The sampler that diffusers' LCMScheduler is with this configuration, but for what `changes` sets.
+ * @throws UsageError as `lcm`, or for a wrong field
+ */
+export function lcmFromConfig({ config, steps, strength }: SamplerRequest, changes: Partial<LcmOptions> = {}): Sampler {
   const schedule = scheduleFromConfig(config, { schedule: "scaled_linear", start: 0.00085, end: 0.012 });
   return lcm(schedule, predictionFromConfig(config), {
     steps,
@@ -90,5 +93,6 @@ export function lcmFromConfig({ config, steps, strength }: SamplerRequest): Samp
     timesteps: lcmDefaults.timesteps,
     timestepScaling: configNumber(config, "timestep_scaling", lcmDefaults.timestepScaling),
     clip: clipFromConfig(config, false),
+    ...changes,
   });
 }
