@@ -67,7 +67,7 @@ export function trainBpe(captions: Iterable<string>, options: BpeTrainingOptions
 export function trainTokenizerFiles(
   captions: Iterable<string>,
   options: BpeTrainingOptions = defaultBpeTraining,
-): Required<TokenizerFiles> {
+): Readonly<Record<keyof TokenizerFiles, string>> {
   const merges = trainBpe(captions, options);
   const { bos, eos, pad, unk } = clipSpecialTokens;
   const tokens = new Set(byteAlphabet);
