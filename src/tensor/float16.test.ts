@@ -24,14 +24,13 @@ const everyHalf = Uint16Array.from({ length: 65536 }, (_, i) => i);
 describe("float16", () => {
   it("reads all 65,536 bit patterns by the definition", () => {
     const found = float16ToFloat32(everyHalf);
-    for (const bits of everyHalf) expect(Object.is(found[bits], halfValue(bits))).toBe(true);
+    expect([...everyHalf].filter((bits) => !Object.is(found[bits], halfValue(bits)))).toEqual([]);
   });
 
   it("writes every half back as it was", () => {
     const back = float32ToFloat16(float16ToFloat32(everyHalf));
-    for (const bits of everyHalf) {
-      expect(back[bits]).toBe(Number.isNaN(halfValue(bits)) ? (bits & 0x8000) | 0x7e00 : bits);
-    }
+    const expected = everyHalf.map((bits) => (Number.isNaN(halfValue(bits)) ? (bits & 0x8000) | 0x7e00 : bits));
+    expect(back).toEqual(expected);
   });
 
   it("rounds as torch does", () => {
@@ -69,8 +68,7 @@ describe("bfloat16", () => {
   it("writes every pattern back as it was", () => {
     const read = bfloat16ToFloat32(everyHalf);
     const back = float32ToBfloat16(read);
-    for (const bits of everyHalf) {
-      expect(back[bits]).toBe(Number.isNaN(read[bits]) ? (bits & 0x8000) | 0x7fc0 : bits);
-    }
+    const expected = everyHalf.map((bits) => (Number.isNaN(read[bits]) ? (bits & 0x8000) | 0x7fc0 : bits));
+    expect(back).toEqual(expected);
   });
 });
