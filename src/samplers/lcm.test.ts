@@ -51,21 +51,6 @@ describe("lcm", () => {
     expect(sampler.levelAt(4)).toEqual({ clean: 1, noise: 0 });
   });
 
-  it("hands every step's latents through amend", async () => {
-    const seen: number[] = [];
-    const last = await lastStep(lcm(schedule, "epsilon", { ...lcmDefaults, steps: 2 }), {
-      latents: goldenStart,
-      predict: goldenNetwork,
-      noise: () => goldenStart,
-      amend: (latents, index) => {
-        seen.push(index);
-        return { ...latents, data: latents.data.map(() => 0) };
-      },
-    });
-    expect(seen).toEqual([1, 2]);
-    expect(sumOfMagnitudes(last.latents)).toBe(0);
-  });
-
   it("refuses more steps than the schedule's grid", () => {
     expect(() => lcm(schedule, "epsilon", { ...lcmDefaults, steps: 60 })).toThrow(UsageError);
     const short = noiseSchedule(linearBetas(0.0001, 0.02, 20));

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { goldenNetwork, goldenStart, lastStep } from "../../test/samplers/golden.ts";
 import { UsageError } from "../errors.ts";
+import { filled } from "../tensor/tensor.ts";
 import { createSampler, isSamplerName, samplerNames } from "./registry.ts";
 
 const stableDiffusion = {
@@ -30,6 +32,23 @@ describe("createSampler", () => {
       const at = (strength: number) => createSampler(name, { config: stableDiffusion, steps: 1, strength });
       expect(at(0.3).timesteps).toHaveLength(1);
       expect(() => at(0)).toThrow(UsageError);
+    }
+  });
+
+  it("hands the latents of every step through amend, for every sampler", async () => {
+    for (const name of samplerNames) {
+      const seen: number[] = [];
+      const last = await lastStep(createSampler(name, { config: stableDiffusion, steps: 3, strength: 1 }), {
+        latents: goldenStart,
+        predict: goldenNetwork,
+        noise: () => goldenStart,
+        amend: (latents, index) => {
+          seen.push(index);
+          return filled(latents.shape, index);
+        },
+      });
+      expect(seen).toEqual([1, 2, 3]);
+      expect(last.latents).toEqual(filled(goldenStart.shape, 3));
     }
   });
 

@@ -1,5 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { philox4x32 } from "./philox.ts";
+import { seedWords } from "./seed.ts";
 
 /**
  * Random numbers for training as a pure function of (seed, stream, step): the same at any time, in any order and in any
@@ -76,14 +77,10 @@ function forEachBlock(
   kind: number,
   use: (words: Uint32Array, start: number) => void,
 ): void {
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new UsageError(`The seed is ${seed}, but it must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}.`);
-  }
+  const { low, high } = seedWords(seed);
   if (!Number.isInteger(step) || step < 0 || step >= 2 ** 32) {
     throw new UsageError(`The step of a random stream is ${step}, but it must be a whole number from 0 to 2^32 - 1.`);
   }
-  const keyLow = seed >>> 0;
-  const keyHigh = Math.floor(seed / 2 ** 32);
   const name = hashName(stream);
   const counter = new Uint32Array(4);
   const words = new Uint32Array(4);
@@ -93,7 +90,7 @@ function forEachBlock(
   counter[3] = kind;
   for (let start = 0; start < count; start += 4) {
     counter[0] = start / 4;
-    philox4x32(counter, keyLow, keyHigh, words);
+    philox4x32(counter, low, high, words);
     use(words, start);
   }
 }

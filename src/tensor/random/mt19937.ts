@@ -1,4 +1,4 @@
-import { UsageError } from "../../errors.ts";
+import { seedWords } from "./seed.ts";
 
 const stateSize = 624;
 const shiftSize = 397;
@@ -23,11 +23,8 @@ export class Mt19937 {
    * @throws UsageError when the seed is no such number
    */
   constructor(seed: number) {
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new UsageError(`The seed is ${seed}, but it must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}.`);
-    }
     const { state } = this;
-    state[0] = seed;
+    state[0] = seedWords(seed).low;
     for (let i = 1; i < stateSize; i++) {
       const previous = state[i - 1]!;
       state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i;

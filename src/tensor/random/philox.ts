@@ -1,4 +1,4 @@
-import { UsageError } from "../../errors.ts";
+import { seedWords } from "./seed.ts";
 
 const round = Math.fround;
 const inverse32 = round(2 ** -32);
@@ -52,8 +52,7 @@ function multiplyHigh(a: number, b: number): number {
  * 2,048 elements for each multiprocessor (some 200,000 on a large card): latents of any usual picture.
  */
 export class Philox {
-  private readonly keyLow: number;
-  private readonly keyHigh: number;
+  private readonly key: { readonly low: number; readonly high: number };
   private call: number = 0;
 
   /**
@@ -61,11 +60,7 @@ export class Philox {
    * @throws UsageError when the seed is no such number
    */
   constructor(seed: number) {
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new UsageError(`The seed is ${seed}, but it must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}.`);
-    }
-    this.keyLow = seed >>> 0;
-    this.keyHigh = Math.floor(seed / 2 ** 32);
+    this.key = seedWords(seed);
   }
 
   /** `torch.randn(count, device="cuda")` in float32; each call goes on in the stream. */
@@ -76,7 +71,7 @@ export class Philox {
     for (let i = 0; i < count; i++) {
       counter[0] = this.call;
       counter[2] = i;
-      philox4x32(counter, this.keyLow, this.keyHigh, words);
+      philox4x32(counter, this.key.low, this.key.high, words);
       const u = round(round(words[0]! * inverse32) + inverse32 / 2);
       const angle = round(round(words[1]! * inverse32TwoPi) + inverse32TwoPi / 2);
       out[i] = round(Math.sqrt(round(-2 * round(Math.log(u))))) * round(Math.sin(angle));
