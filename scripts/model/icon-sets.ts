@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { FormatError, UsageError } from "../../src/errors.ts";
 
 /** A drawing style: the style word of its captions and the npm package whose pictures show it. */
@@ -52,7 +52,7 @@ interface IconFile {
 export interface IconSource {
   readonly version: string;
   has(name: string): boolean;
-  draw(name: string): Promise<sharp.Sharp>;
+  draw(name: string): Promise<Sharp>;
 }
 
 /** Pixels a side at which vector icons are drawn before they are reduced. */
@@ -110,7 +110,7 @@ export function openIconStyle(style: IconStyle): IconSource {
  * @returns an RGB PNG of `size` x `size`
  * @throws FormatError when the picture is empty.
  */
-export async function placeOnWhite(picture: sharp.Sharp, size: number): Promise<Buffer> {
+export async function placeOnWhite(picture: Sharp, size: number): Promise<Buffer> {
   const { data, info } = await picture.ensureAlpha().raw().toBuffer({ resolveWithObject: true });
   let [left, top, right, bottom] = [info.width, info.height, -1, -1];
   for (let y = 0; y < info.height; y++) {
