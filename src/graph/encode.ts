@@ -1,0 +1,154 @@
+import { FormatError } from "../errors.ts";
+import { elementCount, type Tensor } from "../tensor/tensor.ts";
+import type { Emitter, OnnxAttribute } from "./emitter.ts";
+import { onnxType } from "./ops/elementwise.ts";
+import { operationsInOrder } from "./order.ts";
+import { ProtobufWriter } from "./protobuf.ts";
+import type { FileSlice, Value } from "./value.ts";
+
+/** A graph as ONNX bytes, with what a runtime must know to run it. */
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Files that hold constants in place, relative to the folder that is given to the runtime. */
+  readonly files: readonly string[];
+}
+
+const opset = 20;
+const contribOpset = 1;
+/** ONNX's intermediate representation 10: the first with opset 21's types, read by every current runtime. */
+const irVersion = 10;
+/** Constants up to this many elements are shared by content. */
+const sharedElements = 64;
+
+const attributeMessage = (name: string, value: OnnxAttribute): ProtobufWriter => {
+  const message = new ProtobufWriter().string(1, name);
+  if ("int" in value) return message.int(3, value.int).int(20, 2);
+  if ("float" in value) return message.float(2, value.float).int(20, 1);
+  if ("string" in value) return message.string(4, value.string).int(20, 3);
+  for (const n of value.ints) message.int(8, n);
+  return message.int(20, 7);
+};
+
+const tensorMessage = (name: string, tensor: Pick<Tensor, "type" | "shape">): ProtobufWriter => {
+  const message = new ProtobufWriter();
+  for (const n of tensor.shape) message.int(1, n);
+  return message.int(2, onnxType[tensor.type]).string(8, name);
+};
+
+const inlineTensor = (name: string, tensor: Tensor): ProtobufWriter => {
+  const { buffer, byteOffset, byteLength } = tensor.data;
+  return tensorMessage(name, tensor).bytes(9, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+};
+
+const fileTensor = (name: string, value: Value, slice: FileSlice): ProtobufWriter => {
+  const message = tensorMessage(name, value);
+  const entry = (key: string, text: string): ProtobufWriter => new ProtobufWriter().string(1, key).string(2, text);
+  message.message(13, entry("location", slice.file));
+  message.message(13, entry("offset", String(slice.offset)));
+  message.message(13, entry("length", String(slice.length)));
+  return message.int(14, 1);
+};
+
+const valueInfo = (name: string, value: Value): ProtobufWriter => {
+  const shape = new ProtobufWriter();
+  for (const n of value.shape) shape.message(1, new ProtobufWriter().int(1, n));
+  const tensorType = new ProtobufWriter().int(1, onnxType[value.type]).message(2, shape);
+  return new ProtobufWriter().string(1, name).message(2, new ProtobufWriter().message(1, tensorType));
+};
+
+/**
+ * Writes the graph that computes `outputs` as an ONNX model.
+ * @throws FormatError when two different inputs share one name
+ */
+export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
+  const graph = new ProtobufWriter();
+  const names = new Map<Value, string>();
+  const inputs = new Map<string, Value>();
+  const files = new Set<string>();
+  const shared = new Map<string, string>();
+  const initializers: ProtobufWriter[] = [];
+  let counter = 0;
+  const freshName = (): string => `v${counter++}`;
+
+  const constantName = (tensor: Tensor): string => {
+    const small = elementCount(tensor.shape) <= sharedElements;
+    const key = small ? `${tensor.type}[${tensor.shape.join(",")}]${Array.from(tensor.data as ArrayLike<unknown>, String).join(",")}` : "";
+    const known = small ? shared.get(key) : undefined;
+    if (known !== undefined) return known;
+    const name = freshName();
+    initializers.push(inlineTensor(name, tensor));
+    if (small) shared.set(key, name);
+    return name;
+  };
+
+  const leafName = (value: Value): string => {
+    const { source } = value;
+    switch (source.kind) {
+      case "input": {
+        const known = inputs.get(source.name);
+        if (known !== undefined && known !== value) throw new FormatError(`Two inputs of the graph are named "${source.name}"; give each its own name.`);
+        inputs.set(source.name, value);
+        return source.name;
+      }
+      case "constant":
+        return constantName(source.tensor);
+      case "file": {
+        const name = freshName();
+        files.add(source.slice.file);
+        initializers.push(fileTensor(name, value, source.slice));
+        return name;
+      }
+      case "operation":
+        throw new FormatError("An operation's result was used before it was written.");
+    }
+  };
+  const nameOf = (value: Value): string => {
+    const known = names.get(value);
+    if (known !== undefined) return known;
+    const name = leafName(value);
+    names.set(value, name);
+    return name;
+  };
+
+  const emitter: Emitter = {
+    node(type, nodeInputs, nodeOutputs, attributes = {}, domain = "") {
+      const node = new ProtobufWriter();
+      for (const name of nodeInputs) node.string(1, name);
+      for (const name of nodeOutputs) node.string(2, name);
+      node.string(4, type);
+      for (const [name, value] of Object.entries(attributes)) node.message(5, attributeMessage(name, value));
+      if (domain !== "") node.string(7, domain);
+      graph.message(1, node);
+    },
+    fresh(type, nodeInputs, attributes, domain) {
+      const name = freshName();
+      emitter.node(type, nodeInputs, [name], attributes, domain);
+      return name;
+    },
+    constant: constantName,
+    ints: (values) => constantName({ type: "int64", shape: [values.length], data: BigInt64Array.from(values, BigInt) }),
+  };
+
+  const results = Object.entries(outputs);
+  for (const operation of operationsInOrder(results.map(([, value]) => value))) {
+    const operands = operation.inputs.map(nameOf);
+    for (const output of operation.outputs) names.set(output, freshName());
+    operation.definition.emit(emitter, operands, operation.outputs.map(nameOf), operation.attributes, operation);
+  }
+  for (const [name, value] of results) emitter.node("Identity", [nameOf(value)], [name]);
+
+  graph.string(2, "fourstep");
+  for (const initializer of initializers) graph.message(5, initializer);
+  for (const [name, value] of inputs) graph.message(11, valueInfo(name, value));
+  for (const [name, value] of results) graph.message(12, valueInfo(name, value));
+  const operatorSet = (domain: string, version: number): ProtobufWriter => new ProtobufWriter().string(1, domain).int(2, version);
+  const model = new ProtobufWriter()
+    .int(1, irVersion)
+    .string(2, "fourstep")
+    .message(7, graph)
+    .message(8, operatorSet("", opset))
+    .message(8, operatorSet("com.microsoft", contribOpset));
+  return { bytes: model.finish(), inputs: [...inputs.keys()], outputs: results.map(([name]) => name), files: [...files] };
+}

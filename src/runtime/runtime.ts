@@ -1,0 +1,42 @@
+import type { OnnxModel } from "../graph/encode.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Where a graph runs. In the browser `cpu` is WebAssembly. */
+export type Device = "cpu" | "cuda" | "webgpu" | "directml" | "coreml";
+
+export const devices: readonly Device[] = ["cpu", "cuda", "webgpu", "directml", "coreml"];
+
+export interface CompileOptions {
+  /** Folder of the files that the model's constants lie in; needed when `model.files` is not empty. */
+  readonly folder?: string;
+}
+
+export interface RunOptions {
+  /** Checked before the run begins: a run cannot be stopped inside, so callers stop between runs. */
+  readonly signal?: AbortSignal;
+  /** Tensors that results are written into, by output name; types and shapes must agree. */
+  readonly into?: Readonly<Record<string, Tensor>>;
+}
+
+/** A compiled graph. It owns memory outside the garbage collector's sight until it is disposed. */
+export interface Session {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /**
+   * Computes the outputs.
+   * @throws RuntimeFailure when an input is missing or unknown, or the runtime fails
+   * @throws DOMException `AbortError` when the signal was already aborted
+   */
+  run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Readonly<Record<string, Tensor>>>;
+  /** Frees the session; a second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+/** Compiles graphs for one device. */
+export interface Runtime {
+  readonly device: Device;
+  /** @throws RuntimeFailure when the device cannot take the graph */
+  compile(model: OnnxModel, options?: CompileOptions): Promise<Session>;
+  /** Frees all sessions that are still open and whatever runs them. */
+  dispose(): Promise<void>;
+}
