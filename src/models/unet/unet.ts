@@ -6,7 +6,7 @@ import { within } from "../../graph/within.ts";
 import type { Layers } from "../layers.ts";
 import type { UNetConfig, UNetLevel } from "./config.ts";
 import { timeEmbedding, timestepSinusoid } from "./embeddings.ts";
-import { resnet } from "./resnet.ts";
+import { resnet } from "../resnet.ts";
 import { transformer } from "./transformer.ts";
 
 export interface UNetInputs {

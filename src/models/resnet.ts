@@ -1,9 +1,9 @@
-import { add } from "../../graph/ops/arithmetic.ts";
-import { silu } from "../../graph/ops/elementwise.ts";
-import type { Value } from "../../graph/value.ts";
-import { within } from "../../graph/within.ts";
-import type { Layers } from "../layers.ts";
-import { vectorsAsMaps } from "../maps.ts";
+import { add } from "../graph/ops/arithmetic.ts";
+import { silu } from "../graph/ops/elementwise.ts";
+import type { Value } from "../graph/value.ts";
+import { within } from "../graph/within.ts";
+import type { Layers } from "./layers.ts";
+import { vectorsAsMaps } from "./maps.ts";
 
 export interface ResnetOptions {
   readonly channels: number;

@@ -1,0 +1,78 @@
+import { parentPort, workerData } from "node:worker_threads";
+import type { OnnxModel } from "../graph/encode.ts";
+import { sumOfSquares } from "../optim/clip.ts";
+import { onnxRuntime } from "../runtime/onnx-runtime.ts";
+import type { OptimizerSettings, ParameterLayout, StepRequest } from "../training/engine.ts";
+import { sumGradients } from "../training/gradients.ts";
+import { createUpdate, type TrainingVectors } from "../training/update.ts";
+import { barrierIn } from "./barrier.ts";
+
+/** What one of several training workers is given; the vectors lie in shared memory. */
+export interface TrainingWorkerData {
+  readonly index: number;
+  readonly model: OnnxModel;
+  readonly layout: ParameterLayout;
+  readonly settings: OptimizerSettings;
+  readonly vectors: TrainingVectors;
+  /** Gradients of each worker. */
+  readonly gradients: readonly Float32Array[];
+  /** Per worker: sum of squares of its range, then sum of losses. */
+  readonly sums: Float64Array;
+  readonly barrier: Int32Array;
+}
+
+export type TrainingWorkerReply =
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly message: string }
+  | {
+      readonly kind: "done";
+      readonly norm: number;
+      readonly loss: number;
+      readonly metrics: Readonly<Record<string, number>>;
+    };
+
+async function serve(data: TrainingWorkerData): Promise<void> {
+  const { index, model, layout, settings, vectors, gradients, sums } = data;
+  const workers = gradients.length;
+  const wait = barrierIn(data.barrier, workers);
+  // Both cores are busy with a worker each: threads inside an operation would only get in each other's way.
+  const session = await onnxRuntime({ threads: 1 }).compile(model);
+  const update = createUpdate(settings);
+  const begin = Math.floor((layout.length * index) / workers);
+  const end = Math.floor((layout.length * (index + 1)) / workers);
+  // The runtime refuses shared memory, so each worker computes with copies of its own.
+  const parameters = new Float32Array(layout.length);
+  const ema = vectors.ema === undefined ? undefined : new Float32Array(layout.length);
+  const own = gradients[index]!;
+
+  parentPort!.on("message", async ({ step, rate, batches }: StepRequest) => {
+    try {
+      parameters.set(vectors.parameters);
+      if (ema !== undefined) ema.set(vectors.ema!);
+      const mine = batches.filter((_, i) => i % workers === index);
+      const sum = await sumGradients(session, layout, mine, parameters, ema, own);
+      sums[workers + index] = sum.loss;
+      wait();
+      const total = gradients[0]!;
+      for (const other of gradients.slice(1)) for (let i = begin; i < end; i++) total[i]! += other[i]!;
+      sums[index] = sumOfSquares(total, begin, end);
+      wait();
+      const add = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
+      const norm = Math.sqrt(add(sums.subarray(0, workers))) / batches.length;
+      const loss = add(sums.subarray(workers)) / batches.length;
+      if (Number.isFinite(norm) && Number.isFinite(loss)) {
+        update(vectors, { step, rate, gradients: total, count: batches.length, norm, begin, end });
+      }
+      reply({ kind: "done", norm, loss, metrics: sum.metrics });
+    } catch (error) {
+      reply({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    }
+  });
+  reply({ kind: "ready" });
+}
+
+const reply = (message: TrainingWorkerReply): void => parentPort!.postMessage(message);
+
+serve(workerData as TrainingWorkerData).catch((error: unknown) =>
+  reply({ kind: "failed", message: error instanceof Error ? error.message : String(error) }),
+);

@@ -1,0 +1,78 @@
+import { transpose } from "../graph/ops/structure.ts";
+import { input, type Value } from "../graph/value.ts";
+import type { ParameterSource } from "../models/layers.ts";
+import { elementCount, type Tensor } from "../tensor/tensor.ts";
+
+/**
+ * A parameter that trains. Convolution kernels wider than one pixel are kept with the input channels innermost
+ * (`[out, kh, kw, in]`), as their gradients come out so and both passes read them fastest; files hold `[out, in, kh, kw]`.
+ */
+export interface TrainableParameter {
+  readonly name: string;
+  /** Shape in files. */
+  readonly shape: readonly number[];
+  /** Shape while training. */
+  readonly stored: readonly number[];
+  /** The graph's input, of shape `stored`. */
+  readonly value: Value;
+}
+
+const isWideKernel = (shape: readonly number[]): boolean => shape.length === 4 && (shape[2]! > 1 || shape[3]! > 1);
+
+const storedShape = (shape: readonly number[]): readonly number[] => {
+  const [out, channels, height, width] = shape;
+  return isWideKernel(shape) ? [out!, height!, width!, channels!] : shape;
+};
+
+/** Collects the parameters that a model asks for, each once, as inputs of the graph. */
+export class TrainableParameters {
+  private readonly byName = new Map<string, { readonly parameter: TrainableParameter; readonly seen: Value }>();
+
+  /** All parameters asked for so far, in that order. */
+  list(): readonly TrainableParameter[] {
+    return [...this.byName.values()].map(({ parameter }) => parameter);
+  }
+
+  /** A source whose names get `prefix` in front (`unet.`), so that several models share one set. */
+  source(prefix = ""): ParameterSource {
+    return (name, shape) => this.value(prefix + name, shape);
+  }
+
+  /** The value of a parameter in its file shape. */
+  value(name: string, shape: readonly number[]): Value {
+    const known = this.byName.get(name);
+    if (known !== undefined) return known.seen;
+    const stored = storedShape(shape);
+    const value = input(name, stored);
+    const seen = isWideKernel(shape) ? transpose(value, [0, 3, 1, 2]) : value;
+    this.byName.set(name, { parameter: { name, shape, stored, value }, seen });
+    return seen;
+  }
+}
+
+function permuteKernel(data: Float32Array, [a, b, c, d]: readonly number[], toStored: boolean): Float32Array {
+  const result = new Float32Array(data.length);
+  const [out, channels, positions] = [a!, b!, c! * d!];
+  for (let o = 0; o < out; o++) {
+    for (let i = 0; i < channels; i++) {
+      for (let p = 0; p < positions; p++) {
+        const inFile = (o * channels + i) * positions + p;
+        const inTraining = (o * positions + p) * channels + i;
+        if (toStored) result[inTraining] = data[inFile]!;
+        else result[inFile] = data[inTraining]!;
+      }
+    }
+  }
+  return result;
+}
+
+/** Elements as training keeps them, from elements as files keep them. `shape` is the file's. */
+export function toStored(data: Float32Array, shape: readonly number[]): Float32Array {
+  return isWideKernel(shape) ? permuteKernel(data, shape, true) : data;
+}
+
+/** A tensor as files keep it, from elements as training keeps them. `shape` is the file's. */
+export function fromStored(data: Float32Array, shape: readonly number[]): Tensor<"float32"> {
+  const exact = data.subarray(0, elementCount(shape));
+  return { type: "float32", shape, data: isWideKernel(shape) ? permuteKernel(exact, shape, false) : exact };
+}
