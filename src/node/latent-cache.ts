@@ -14,6 +14,8 @@ export interface LatentRequest {
   readonly folder: string;
   readonly pictures: readonly CheckedPicture[];
   readonly size: PictureSize;
+  /** Whether the pictures are mirrored first; a set for flips is encoded by a second call. */
+  readonly mirrored: boolean;
   /** Hash of the autoencoder's weights: another one makes another cache. */
   readonly autoencoderHash: string;
   /** Pictures encoded in one call. */
@@ -53,7 +55,12 @@ export async function encodeWithCache(request: LatentRequest): Promise<LatentSet
   const unique = new Map(pictures.map((picture) => [picture.hash, picture]));
   const hashes = [...unique.keys()].sort();
   if (hashes.length === 0) throw new UsageError("there are no pictures to encode; the set is empty");
-  const settings = { autoencoder: request.autoencoderHash, width: size.width, height: size.height };
+  const settings = {
+    autoencoder: request.autoencoderHash,
+    width: size.width,
+    height: size.height,
+    mirrored: Number(request.mirrored),
+  };
   const key = contentKey(hashes, settings);
   const folder = join(request.folder, key.slice(0, 32));
   await mkdir(folder, { recursive: true });
@@ -108,14 +115,15 @@ async function encodePart(
   request: LatentRequest,
   report: (done: number) => void,
 ): Promise<Map<string, Tensor<"float32">>> {
-  const { width, height } = request.size;
+  const { size, mirrored } = request;
+  const { width, height } = size;
   const pictureLength = 3 * height * width;
   const part = new Map<string, Tensor<"float32">>();
   for (let start = 0; start < pictures.length; start += request.batchSize) {
     const batch = pictures.slice(start, start + request.batchSize);
     const pixels = new Float32Array(batch.length * pictureLength);
     for (const [member, picture] of batch.entries()) {
-      const { data } = await decodePicture(await picture.read(), picture.name, { size: request.size });
+      const { data } = await decodePicture(await picture.read(), picture.name, { size, mirrored });
       pixels.set(data, member * pictureLength);
     }
     const { shape, data } = await request.encode({
