@@ -1,9 +1,10 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { RuntimeFailure } from "../errors.ts";
 import type { OnnxModel } from "../graph/encode.ts";
 import type { OptimizerSettings, ParameterLayout, StepRequest, TrainingEngine } from "../training/engine.ts";
 import { initialVectors, restoreVectors, snapshot } from "../training/session-engine.ts";
 import type { TrainingVectors } from "../training/update.ts";
+import { startWorker } from "./start-worker.ts";
 import type { TrainingWorkerData, TrainingWorkerReply } from "./training-worker.ts";
 
 const shared = (values: Float32Array): Float32Array => {
@@ -67,11 +68,9 @@ export async function parallelEngine(
     sums: new Float64Array(new SharedArrayBuffer(2 * workerCount * Float64Array.BYTES_PER_ELEMENT)),
     barrier: new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)),
   };
-  const source = new URL(
-    import.meta.url.endsWith(".ts") ? "./training-worker.ts" : "./training-worker.js",
-    import.meta.url,
+  const workers = data.gradients.map((_, index) =>
+    startWorker("training-worker", import.meta.url, { workerData: { ...data, index } }),
   );
-  const workers = data.gradients.map((_, index) => new Worker(source, { workerData: { ...data, index } }));
   const dispose = async (): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.terminate()));
   };

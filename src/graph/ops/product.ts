@@ -3,6 +3,7 @@ import { contrib } from "../emitter.ts";
 import { apply1, define, type OperationDefinition } from "../operation.ts";
 import { broadcastShapes, dimension, expectRank, expectSameType } from "../shapes.ts";
 import type { Value } from "../value.ts";
+import { slice } from "./structure.ts";
 
 export interface ProductAttributes {
   readonly transposeA: boolean;
@@ -79,4 +80,21 @@ export function matmul(a: Value, b: Value, options: Partial<ProductAttributes> =
 /** alpha * a b + c for matrices; `c` `[n]`, `[m, 1]` or `[m, n]`. @throws ShapeError */
 export function gemm(a: Value, b: Value, c?: Value, options: Partial<ProductAttributes> = {}): Value {
   return apply1(gemmOperation, c === undefined ? [a, b] : [a, b, c], resolved(options));
+}
+
+/**
+ * Columns `begin` to `end` (exclusive) of a matrix. Where the matrix is `a b^T + bias`, only that part is computed, with a
+ * range of the rows of `b`: cutting columns out of a finished product is slow. @throws ShapeError
+ */
+export function columns(x: Value, begin: number, end: number): Value {
+  const { source } = x;
+  if (source.kind === "operation" && source.operation.kind === "gemm") {
+    const { transposeB, ...rest } = source.operation.attributes as ProductAttributes;
+    const [a, b, bias] = source.operation.inputs;
+    if (transposeB && (bias === undefined || bias.shape.length === 1)) {
+      const part = bias === undefined ? undefined : slice(bias, 0, begin, end);
+      return gemm(a!, slice(b!, 0, begin, end), part, { ...rest, transposeB });
+    }
+  }
+  return slice(x, 1, begin, end);
 }

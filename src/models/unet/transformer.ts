@@ -1,7 +1,7 @@
 import { add, mul } from "../../graph/ops/arithmetic.ts";
 import { attention } from "../../graph/ops/attention.ts";
 import { gelu } from "../../graph/ops/elementwise.ts";
-import { slice } from "../../graph/ops/structure.ts";
+import { columns } from "../../graph/ops/product.ts";
 import type { Value } from "../../graph/value.ts";
 import { within } from "../../graph/within.ts";
 import type { Layers } from "../layers.ts";
@@ -29,7 +29,7 @@ function attend(layers: Layers, x: Value, context: Value, heads: number, batch: 
 function feedForward(layers: Layers, x: Value): Value {
   const width = x.shape[1]!;
   const both = layers.linear("net.0.proj", x, 8 * width);
-  const gated = mul(slice(both, 1, 0, 4 * width), gelu(slice(both, 1, 4 * width, 8 * width)));
+  const gated = mul(columns(both, 0, 4 * width), gelu(columns(both, 4 * width, 8 * width)));
   return layers.linear("net.2", gated, width);
 }
 

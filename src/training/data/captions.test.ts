@@ -23,6 +23,8 @@ describe("withArticle", () => {
     ["meat on a bone", "meat on a bone"],
     ["glass of milk", "a glass of milk"],
     ["popcorn", "popcorn"],
+    ["ewe", "a ewe"],
+    ["dice", "dice"],
   ])("gives %s as %s", (name, expected) => {
     expect(withArticle(name)).toBe(expected);
   });

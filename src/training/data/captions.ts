@@ -25,16 +25,16 @@ export interface CaptionHabits {
 /** Style in three of four captions, so that the free and the styled prompt both work. */
 export const defaultCaptionHabits: CaptionHabits = { styled: 0.75, synonym: 0.2, article: 0.5 };
 
-/** Names of matter and weather, which take no article. */
+/** Names of matter, and plurals without an s, which take no article. */
 const uncountable: ReadonlySet<string> = new Set(
   (
-    "bacon badminton bowling bread broccoli cheese chocolate coffee corn fire fries honey lightning meat milk " +
-    "pasta popcorn ramen salad spaghetti sushi tea water yarn"
+    "bacon badminton bowling bread broccoli cheese chocolate coffee corn dice earth fire fries honey lightning meat milk " +
+    "pasta popcorn ramen salad spaghetti sushi tea tennis water yarn"
   ).split(" "),
 );
 
 /** Words that begin with a vowel letter but not with a vowel sound. */
-const consonantSound: RegExp = /^(uni|ufo|use|uk|eu|one|once)/;
+const consonantSound: RegExp = /^(uni|ufo|use|uk|eu|ewe|one|once)/;
 
 /** Words whose first letter is silent, or is spoken as its name with a vowel sound. */
 const vowelSound: RegExp = /^(hour|honest|heir|suv|x-ray)/;
