@@ -1,3 +1,4 @@
+import { cloneofsimo } from "./cloneofsimo.ts";
 import type { Dialect } from "./dialect.ts";
 import { diffusers } from "./diffusers.ts";
 import { diffusersOld } from "./diffusers-old.ts";
@@ -10,4 +11,5 @@ export const dialects: readonly Dialect[] = [
   peft,
   diffusers,
   diffusersOld,
+  cloneofsimo,
 ];
