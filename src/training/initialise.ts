@@ -1,6 +1,6 @@
 import { counterNormal, counterUniform } from "../tensor/random/counter.ts";
 import { elementCount, type Tensor } from "../tensor/tensor.ts";
-import { fromStored, type TrainableParameter } from "./parameters.ts";
+import { fromStored, type TrainableParameter, toStored } from "./parameters.ts";
 
 /** Layers that end a residual branch, or the network: at zero, every block starts as the identity. */
 const startsAtZero = (name: string): boolean =>
@@ -14,10 +14,13 @@ const isNormWeight = (name: string, shape: readonly number[]): boolean =>
 
 /**
  * First values of a parameter, a pure function of its name and the seed: linear and convolution weights uniform within
- * 1 / sqrt(inputs), as torch has them; embeddings normal with deviation 0.02; norms the identity; biases zero.
+ * 1 / sqrt(inputs), as torch has them; embeddings normal with deviation 0.02; norms the identity; biases zero; a LoRA's A
+ * normal with deviation 1 / rank and its B zero, so that it starts as no change.
  */
 export function initialise({ name, shape, stored }: TrainableParameter, seed: number): Float32Array {
   const count = elementCount(stored);
+  if (name.endsWith(".lora_up.weight")) return new Float32Array(count);
+  if (name.endsWith(".lora_down.weight")) return counterNormal(seed, name, 0, count).map((x) => x / shape[0]!);
   if (name.endsWith(".bias") || startsAtZero(name)) return new Float32Array(count);
   if (isNormWeight(name, shape)) return new Float32Array(count).fill(1);
   if (name.includes("embedding") && !name.includes("time_embedding"))
@@ -41,4 +44,21 @@ export function parametersAsFiles(
     offset += count;
   }
   return tensors;
+}
+
+/** First values of all parameters: those given by name in file shapes, else fresh ones. */
+export function firstValues(
+  parameters: readonly TrainableParameter[],
+  seed: number,
+  given?: ReadonlyMap<string, Tensor<"float32">>,
+): Float32Array {
+  const vector = new Float32Array(parameters.reduce((n, { stored }) => n + elementCount(stored), 0));
+  let offset = 0;
+  for (const parameter of parameters) {
+    const known = given?.get(parameter.name);
+    const values = known === undefined ? initialise(parameter, seed) : toStored(known.data, known.shape);
+    vector.set(values, offset);
+    offset += values.length;
+  }
+  return vector;
 }

@@ -1,6 +1,8 @@
+import { CheckpointError } from "../errors.ts";
 import { transpose } from "../graph/ops/structure.ts";
-import { input, type Value } from "../graph/value.ts";
+import { constant, input, type Value } from "../graph/value.ts";
 import type { ParameterSource } from "../models/layers.ts";
+import { toFloat32 } from "../tensor/convert.ts";
 import { elementCount, type Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -24,6 +26,10 @@ const storedShape = (shape: readonly number[]): readonly number[] => {
   return isWideKernel(shape) ? [out!, height!, width!, channels!] : shape;
 };
 
+/** A value of `stored` shape as models see it: kernels in the shape of files. */
+const asSeen = (value: Value, shape: readonly number[]): Value =>
+  isWideKernel(shape) ? transpose(value, [0, 3, 1, 2]) : value;
+
 /** Collects the parameters that a model asks for, each once, as inputs of the graph. */
 export class TrainableParameters {
   private readonly byName = new Map<string, { readonly parameter: TrainableParameter; readonly seen: Value }>();
@@ -44,10 +50,41 @@ export class TrainableParameters {
     if (known !== undefined) return known.seen;
     const stored = storedShape(shape);
     const value = input(name, stored);
-    const seen = isWideKernel(shape) ? transpose(value, [0, 3, 1, 2]) : value;
+    const seen = asSeen(value, shape);
     this.byName.set(name, { parameter: { name, shape, stored, value }, seen });
     return seen;
   }
+}
+
+/**
+ * The averaged copy (theta minus) of trainable parameters, as inputs that the engine feeds from its average.
+ * @param inputPrefix what the engine calls such inputs
+ */
+export function averagedSource(inputPrefix: string, prefix = ""): ParameterSource {
+  const made = new Map<string, Value>();
+  return (name, shape) => {
+    const known = made.get(name) ?? asSeen(input(inputPrefix + prefix + name, storedShape(shape)), shape);
+    made.set(name, known);
+    return known;
+  };
+}
+
+/** Parameters that do not train, as constants in the layout that training reads fastest. */
+export function frozenSource(tensors: ReadonlyMap<string, Tensor>, part: string): ParameterSource {
+  const made = new Map<string, Value>();
+  return (name, shape) => {
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const tensor = tensors.get(name);
+    if (tensor === undefined)
+      throw new CheckpointError(
+        `${part} has no tensor "${name}" [${shape.join(", ")}]; the file is incomplete or of another model.`,
+      );
+    const data = toStored(toFloat32(tensor).data, tensor.shape);
+    const value = asSeen(constant({ type: "float32", shape: storedShape(tensor.shape), data }), tensor.shape);
+    made.set(name, value);
+    return value;
+  };
 }
 
 function permuteKernel(data: Float32Array, [a, b, c, d]: readonly number[], toStored: boolean): Float32Array {
