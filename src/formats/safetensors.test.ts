@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { FormatError } from "../errors.ts";
 import { float32, int64, type Tensor, tensor } from "../tensor/tensor.ts";
 import { bytesSource } from "./byte-source.ts";
-import { decodeSafetensors, encodeSafetensors, readSafetensorsHeader, readTensor } from "./safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, readFloat32, readSafetensorsHeader, readTensor } from "./safetensors.ts";
 import { parseSafetensorsHeader } from "./safetensors-header.ts";
 
 const sample: Record<string, Tensor> = {
@@ -39,6 +39,13 @@ describe("encodeSafetensors", () => {
       expect(await readTensor(source, header, name)).toEqual(expected);
       expect(decodeSafetensors(bytes, "sample").get(name)).toEqual(expected);
     }
+  });
+
+  it("reads the 16-bit types as float32", async () => {
+    const source = bytesSource("sample", encodeSafetensors(sample));
+    const header = await readSafetensorsHeader(source);
+    expect(await readFloat32(source, header, "a.bits")).toEqual(float32([3], [1, -2, 65504]));
+    expect(await readFloat32(source, header, "wide")).toEqual(float32([1], [1]));
   });
 
   it("aligns each tensor and does not depend on the order of the keys", async () => {

@@ -1,4 +1,5 @@
 import { FormatError } from "../errors.ts";
+import { toFloat32 } from "../tensor/convert.ts";
 import { bytesPerElement, type DataType, elementCount, type Storage, type Tensor } from "../tensor/tensor.ts";
 import type { ByteSource } from "./byte-source.ts";
 import {
@@ -30,6 +31,18 @@ export async function readTensor(source: ByteSource, header: SafetensorsHeader, 
   const entry = header.tensors.get(name);
   if (entry === undefined) throw new FormatError(`${source.name}: there is no tensor "${name}".`);
   return toTensor(await source.read(entry.begin, entry.end - entry.begin), entry, source.name);
+}
+
+/**
+ * Reads one tensor by range as float32: exact from the 16-bit types, rounded from float64.
+ * @throws FormatError when the file has no such tensor, or one of a type that tensors do not hold.
+ */
+export async function readFloat32(
+  source: ByteSource,
+  header: SafetensorsHeader,
+  name: string,
+): Promise<Tensor<"float32">> {
+  return toFloat32(await readTensor(source, header, name));
 }
 
 /**
