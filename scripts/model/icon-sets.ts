@@ -84,13 +84,22 @@ function svgSource(file: IconFile, version: string, packageName: string): IconSo
   };
 }
 
+function packageFolder(style: IconStyle): URL {
+  return new URL(`../../node_modules/${style.package}/`, import.meta.url);
+}
+
+/** Whether the package of a style is installed. */
+export function isInstalled(style: IconStyle): boolean {
+  return existsSync(packageFolder(style));
+}
+
 /**
  * Opens the installed package of a style.
  * @throws UsageError when the package is not installed.
  */
 export function openIconStyle(style: IconStyle): IconSource {
-  const folder = new URL(`../../node_modules/${style.package}/`, import.meta.url);
-  if (!existsSync(folder)) {
+  const folder = packageFolder(style);
+  if (!isInstalled(style)) {
     throw new UsageError(`the package ${style.package} is not installed; add it with: npm install -D ${style.package}`);
   }
   const { version } = readJson(new URL("package.json", folder)) as { version: string };

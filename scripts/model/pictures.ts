@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../../src/errors.ts";
 import { plainCaption } from "../../src/training/data/captions.ts";
 import { drawContactSheet } from "./contact-sheet.ts";
-import { type IconSource, type IconStyle, iconStyles, openIconStyle, placeOnWhite } from "./icon-sets.ts";
+import { type IconSource, type IconStyle, iconStyles, isInstalled, openIconStyle, placeOnWhite } from "./icon-sets.ts";
 
 /** A row of `subjects.json`: what is drawn, and under which name each style keeps it. */
 interface Subject {
@@ -53,11 +53,16 @@ if (!Number.isInteger(size) || size < 16 || size > 256) {
   throw new UsageError(`--size ${values.size}: expected a whole number from 16 to 256`);
 }
 const subjects = JSON.parse(readFileSync(new URL("subjects.json", import.meta.url), "utf8")) as Subject[];
-const sources = new Map<string, IconSource>(iconStyles.map((style) => [style.style, openIconStyle(style)]));
+const sources = new Map<string, IconSource>();
+for (const style of iconStyles) {
+  if (style.set === "base" || isInstalled(style)) sources.set(style.style, openIconStyle(style));
+  else console.log(`${style.set}: left out, since the package ${style.package} is not installed`);
+}
 const drawn = new Map<string, Buffer>();
 
 for (const set of ["base", "3d", "ink"] as const) {
-  const styles = iconStyles.filter((style) => style.set === set);
+  const styles = iconStyles.filter((style) => style.set === set && sources.has(style.style));
+  if (styles.length === 0) continue;
   const heldOut = chooseHeldOut(subjects, styles, Number(values.seed));
   const folder = join(values.out, set);
   rmSync(folder, { recursive: true, force: true });
