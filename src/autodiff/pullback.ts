@@ -4,11 +4,11 @@ import { add } from "../graph/ops/arithmetic.ts";
 import type { AttributesOf, OperationKind } from "../graph/ops/index.ts";
 import { operationsInOrder } from "../graph/order.ts";
 import { broadcastShapes, sameShape } from "../graph/shapes.ts";
-import { constant, type Value } from "../graph/value.ts";
-import { elementCount } from "../tensor/tensor.ts";
+import type { Value } from "../graph/value.ts";
 import { reduceTo, whole } from "./broadcast.ts";
 import type { Rule, RuleContext } from "./rule.ts";
 import { rules } from "./rules/index.ts";
+import { zeros } from "./zeros.ts";
 
 const differentiable = (value: Value): boolean =>
   value.type === "float32" || value.type === "float16" || value.type === "float64" || value.type === "bfloat16";
@@ -24,7 +24,11 @@ function dependents(order: readonly Operation[], wrt: ReadonlySet<Value>): Reado
   return live;
 }
 
-function applyRule(operation: Operation, gradient: Value, wants: readonly boolean[]): readonly (Value | undefined)[] {
+function applyRule(
+  operation: Operation,
+  gradients: readonly (Value | undefined)[],
+  wants: readonly boolean[],
+): readonly (Value | undefined)[] {
   // The table's type ties rule and attributes together by kind; an operation knows its kind only at run time.
   const rule = rules[operation.kind as OperationKind] as Rule;
   const context: RuleContext = {
@@ -33,12 +37,10 @@ function applyRule(operation: Operation, gradient: Value, wants: readonly boolea
     attributes: operation.attributes as AttributesOf<OperationKind>,
     operation,
     wants,
+    gradients,
   };
-  return rule(gradient, context);
+  return rule(gradients[0] ?? zeros(operation.outputs[0]!.type, []), context);
 }
-
-const zeros = (value: Value): Value =>
-  constant({ type: "float32", shape: value.shape, data: new Float32Array(elementCount(value.shape)) });
 
 /** Adds two contributions, either of which may still be smaller than the value and broadcast to it. */
 function accumulate(a: Value | undefined, b: Value, shape: readonly number[]): Value {
@@ -69,19 +71,19 @@ export function pullback(
   const wanted = new Set(wrt);
   for (let i = order.length - 1; i >= 0; i--) {
     const operation = order[i]!;
-    const gradient = gradients.get(operation.outputs[0]!);
-    if (gradient === undefined || !live.has(operation.outputs[0]!)) continue;
+    const given = operation.outputs.map((output) => (live.has(output) ? gradients.get(output) : undefined));
+    if (given.every((gradient) => gradient === undefined)) continue;
     const wants = operation.inputs.map((x) => live.has(x));
     if (!wants.includes(true)) continue;
-    applyRule(operation, gradient, wants).forEach((contribution, index) => {
+    applyRule(operation, given, wants).forEach((contribution, index) => {
       const x = operation.inputs[index]!;
       if (contribution === undefined || !live.has(x)) return;
       gradients.set(x, accumulate(gradients.get(x), reduceTo(contribution, x.shape), x.shape));
     });
-    if (!wanted.has(operation.outputs[0]!)) gradients.delete(operation.outputs[0]!);
+    for (const output of operation.outputs) if (!wanted.has(output)) gradients.delete(output);
   }
   return wrt.map((value) => {
     const gradient = gradients.get(value);
-    return gradient === undefined ? zeros(value) : whole(gradient, value.shape);
+    return gradient === undefined ? zeros(value.type, value.shape) : whole(gradient, value.shape);
   });
 }

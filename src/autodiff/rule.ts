@@ -10,6 +10,8 @@ export interface RuleContext<K extends OperationKind = OperationKind> {
   readonly operation: Operation;
   /** Whether the gradient of an input is wanted; a rule may leave out what is not. */
   readonly wants: readonly boolean[];
+  /** Gradients of all results, undefined where nothing depends on one: for operations with several. */
+  readonly gradients: readonly (Value | undefined)[];
 }
 
 /**

@@ -1,6 +1,7 @@
 import { FormatError } from "../errors.ts";
 import { elementCount, type Tensor } from "../tensor/tensor.ts";
 import type { Emitter, OnnxAttribute } from "./emitter.ts";
+import type { Operation } from "./operation.ts";
 import { onnxType } from "./ops/elementwise.ts";
 import { operationsInOrder } from "./order.ts";
 import { ProtobufWriter } from "./protobuf.ts";
@@ -37,10 +38,11 @@ const tensorMessage = (name: string, tensor: Pick<Tensor, "type" | "shape">): Pr
   return message.int(2, onnxType[tensor.type]).string(8, name);
 };
 
-const inlineTensor = (name: string, tensor: Tensor): ProtobufWriter => {
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  return tensorMessage(name, tensor).bytes(9, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
-};
+const bytesOf = ({ data }: Tensor): Uint8Array =>
+  new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+
+const inlineTensor = (name: string, tensor: Tensor): ProtobufWriter =>
+  tensorMessage(name, tensor).bytes(9, bytesOf(tensor));
 
 const fileTensor = (name: string, value: Value, slice: FileSlice): ProtobufWriter => {
   const message = tensorMessage(name, value);
@@ -58,47 +60,79 @@ const valueInfo = (name: string, value: Value): ProtobufWriter => {
   return new ProtobufWriter().string(1, name).message(2, new ProtobufWriter().message(1, tensorType));
 };
 
+/** Type, shape and bytes: equal for equal constants, and only then. */
+const contentKey = (tensor: Tensor): string => `${tensor.type}[${tensor.shape.join(",")}]=${bytesOf(tensor).join(",")}`;
+
+/** The names that a graph's builder chose. @throws FormatError when an input and a result share one */
+function givenNames(order: readonly Operation[], results: readonly [string, Value][]): ReadonlySet<string> {
+  const names = new Set<string>();
+  const addInput = ({ source }: Value): void => {
+    if (source.kind === "input") names.add(source.name);
+  };
+  for (const operation of order) operation.inputs.forEach(addInput);
+  for (const [, value] of results) addInput(value);
+  for (const [name] of results) {
+    if (names.has(name)) {
+      throw new FormatError(`An input and a result of the graph are both named "${name}"; give each its own name.`);
+    }
+  }
+  for (const [name] of results) names.add(name);
+  return names;
+}
+
 /**
- * Writes the graph that computes `outputs` as an ONNX model.
- * @throws FormatError when two different inputs share one name
+ * Writes the graph that computes `outputs` as an ONNX model. Equal small constants are written once, as are constants
+ * that share their tensor or their place in a file.
+ * @throws FormatError when two different inputs, or an input and a result, share one name
  */
 export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
   const graph = new ProtobufWriter();
   const names = new Map<Value, string>();
   const inputs = new Map<string, Value>();
   const files = new Set<string>();
-  const shared = new Map<string, string>();
+  const shared = new Map<string | Tensor, string>();
   const initializers: ProtobufWriter[] = [];
+  const results = Object.entries(outputs);
+  const order = operationsInOrder(results.map(([, value]) => value));
+  const given = givenNames(order, results);
   let counter = 0;
-  const freshName = (): string => `v${counter++}`;
+  const freshName = (): string => {
+    const name = `v${counter++}`;
+    return given.has(name) ? freshName() : name;
+  };
 
-  const constantName = (tensor: Tensor): string => {
-    const small = elementCount(tensor.shape) <= sharedElements;
-    const key = small ? `${tensor.type}[${tensor.shape.join(",")}]${Array.from(tensor.data as ArrayLike<unknown>, String).join(",")}` : "";
-    const known = small ? shared.get(key) : undefined;
+  /** Writes an initializer once for each key. */
+  const initializer = (key: string | Tensor, write: (name: string) => ProtobufWriter): string => {
+    const known = shared.get(key);
     if (known !== undefined) return known;
     const name = freshName();
-    initializers.push(inlineTensor(name, tensor));
-    if (small) shared.set(key, name);
+    initializers.push(write(name));
+    shared.set(key, name);
     return name;
   };
+  const constantName = (tensor: Tensor): string =>
+    initializer(elementCount(tensor.shape) <= sharedElements ? contentKey(tensor) : tensor, (name) =>
+      inlineTensor(name, tensor),
+    );
 
   const leafName = (value: Value): string => {
     const { source } = value;
     switch (source.kind) {
       case "input": {
         const known = inputs.get(source.name);
-        if (known !== undefined && known !== value) throw new FormatError(`Two inputs of the graph are named "${source.name}"; give each its own name.`);
+        if (known !== undefined && known !== value)
+          throw new FormatError(`Two inputs of the graph are named "${source.name}"; give each its own name.`);
         inputs.set(source.name, value);
         return source.name;
       }
       case "constant":
         return constantName(source.tensor);
       case "file": {
-        const name = freshName();
-        files.add(source.slice.file);
-        initializers.push(fileTensor(name, value, source.slice));
-        return name;
+        const { slice } = source;
+        files.add(slice.file);
+        return initializer(`${value.type}[${value.shape.join(",")}] ${slice.offset} ${slice.file}`, (name) =>
+          fileTensor(name, value, slice),
+        );
       }
       case "operation":
         throw new FormatError("An operation's result was used before it was written.");
@@ -131,8 +165,7 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
     ints: (values) => constantName({ type: "int64", shape: [values.length], data: BigInt64Array.from(values, BigInt) }),
   };
 
-  const results = Object.entries(outputs);
-  for (const operation of operationsInOrder(results.map(([, value]) => value))) {
+  for (const operation of order) {
     const operands = operation.inputs.map(nameOf);
     for (const output of operation.outputs) names.set(output, freshName());
     operation.definition.emit(emitter, operands, operation.outputs.map(nameOf), operation.attributes, operation);
@@ -140,15 +173,21 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
   for (const [name, value] of results) emitter.node("Identity", [nameOf(value)], [name]);
 
   graph.string(2, "fourstep");
-  for (const initializer of initializers) graph.message(5, initializer);
+  for (const message of initializers) graph.message(5, message);
   for (const [name, value] of inputs) graph.message(11, valueInfo(name, value));
   for (const [name, value] of results) graph.message(12, valueInfo(name, value));
-  const operatorSet = (domain: string, version: number): ProtobufWriter => new ProtobufWriter().string(1, domain).int(2, version);
+  const operatorSet = (domain: string, version: number): ProtobufWriter =>
+    new ProtobufWriter().string(1, domain).int(2, version);
   const model = new ProtobufWriter()
     .int(1, irVersion)
     .string(2, "fourstep")
     .message(7, graph)
     .message(8, operatorSet("", opset))
     .message(8, operatorSet("com.microsoft", contribOpset));
-  return { bytes: model.finish(), inputs: [...inputs.keys()], outputs: results.map(([name]) => name), files: [...files] };
+  return {
+    bytes: model.finish(),
+    inputs: [...inputs.keys()],
+    outputs: results.map(([name]) => name),
+    files: [...files],
+  };
 }

@@ -15,21 +15,40 @@ export interface OnnxRuntimeOptions {
   readonly disabledOptimizers: readonly string[];
 }
 
-export const onnxRuntimeDefaults: OnnxRuntimeOptions = { device: "cpu", threads: 0, prepack: true, disabledOptimizers: [] };
+export const onnxRuntimeDefaults: OnnxRuntimeOptions = {
+  device: "cpu",
+  threads: 0,
+  prepack: true,
+  disabledOptimizers: [],
+};
 
 /** The runtime's name of each device: a browser's `cpu` is WebAssembly. */
 const providerOf = (device: Device): string => {
-  if (device === "cpu") return ort.env.versions.web !== undefined && ort.env.versions.node === undefined ? "wasm" : "cpu";
+  if (device === "cpu")
+    return ort.env.versions.web !== undefined && ort.env.versions.node === undefined ? "wasm" : "cpu";
   return device === "directml" ? "dml" : device;
 };
 
-const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ");
+const sentence = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ");
 
 /** Types that the runtime holds in an array of ours without conversion. */
-const carried: ReadonlySet<DataType> = new Set(["float32", "float16", "float64", "int64", "int32", "uint8", "int8", "bool"]);
+const carried: ReadonlySet<DataType> = new Set([
+  "float32",
+  "float16",
+  "float64",
+  "int64",
+  "int32",
+  "uint8",
+  "int8",
+  "bool",
+]);
 
 function toOrt(name: string, tensor: Tensor): ort.Tensor {
-  if (!carried.has(tensor.type)) throw new RuntimeFailure(`The input "${name}" has the type ${tensor.type}, which the runtime does not take; convert it to float32 first.`);
+  if (!carried.has(tensor.type))
+    throw new RuntimeFailure(
+      `The input "${name}" has the type ${tensor.type}, which the runtime does not take; convert it to float32 first.`,
+    );
   return new ort.Tensor(tensor.type as "float32", tensor.data as Float32Array, tensor.shape);
 }
 
@@ -44,7 +63,10 @@ function fromOrt(value: ort.Tensor): Tensor {
 }
 
 function checkInto(name: string, tensor: Tensor): void {
-  if (tensor.data.length !== elementCount(tensor.shape)) throw new RuntimeFailure(`The tensor given for the output "${name}" has ${tensor.data.length} elements for the shape [${tensor.shape.join(", ")}].`);
+  if (tensor.data.length !== elementCount(tensor.shape))
+    throw new RuntimeFailure(
+      `The tensor given for the output "${name}" has ${tensor.data.length} elements for the shape [${tensor.shape.join(", ")}].`,
+    );
 }
 
 class OnnxSession implements Session {
@@ -60,13 +82,18 @@ class OnnxSession implements Session {
     this.forget = forget;
   }
 
-  async run(inputs: Readonly<Record<string, Tensor>>, options: RunOptions = {}): Promise<Readonly<Record<string, Tensor>>> {
+  async run(
+    inputs: Readonly<Record<string, Tensor>>,
+    options: RunOptions = {},
+  ): Promise<Readonly<Record<string, Tensor>>> {
     options.signal?.throwIfAborted();
-    if (this.session === undefined) throw new RuntimeFailure("This session was disposed; compile the graph again to run it.");
+    if (this.session === undefined)
+      throw new RuntimeFailure("This session was disposed; compile the graph again to run it.");
     const feeds: Record<string, ort.Tensor> = {};
     for (const name of this.inputs) {
       const tensor = inputs[name];
-      if (tensor === undefined) throw new RuntimeFailure(`The graph's input "${name}" is missing; it takes ${this.inputs.join(", ")}.`);
+      if (tensor === undefined)
+        throw new RuntimeFailure(`The graph's input "${name}" is missing; it takes ${this.inputs.join(", ")}.`);
       feeds[name] = toOrt(name, tensor);
     }
     const fetches: Record<string, ort.Tensor | null> = {};
@@ -101,7 +128,9 @@ class OnnxSession implements Session {
 function writeInto(name: string, value: Tensor, target: Tensor | undefined): Tensor {
   if (target === undefined) return value;
   if (target.type !== value.type || !sameShape(target.shape, value.shape)) {
-    throw new RuntimeFailure(`The tensor given for the output "${name}" is ${target.type} [${target.shape.join(", ")}], but the graph gives ${value.type} [${value.shape.join(", ")}].`);
+    throw new RuntimeFailure(
+      `The tensor given for the output "${name}" is ${target.type} [${target.shape.join(", ")}], but the graph gives ${value.type} [${value.shape.join(", ")}].`,
+    );
   }
   (target.data as Float32Array).set(value.data as Float32Array);
   return target;
@@ -117,7 +146,10 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
   return {
     device,
     async compile(model: OnnxModel, { folder }: CompileOptions = {}): Promise<Session> {
-      if (model.files.length > 0 && folder === undefined) throw new RuntimeFailure(`The model reads ${model.files.join(", ")} in place; say in which folder these files lie.`);
+      if (model.files.length > 0 && folder === undefined)
+        throw new RuntimeFailure(
+          `The model reads ${model.files.join(", ")} in place; say in which folder these files lie.`,
+        );
       const session: Record<string, string> = { disable_prepacking: prepack ? "0" : "1" };
       if (folder !== undefined) session["model_external_initializers_file_folder_path"] = folder;
       try {

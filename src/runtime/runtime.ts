@@ -24,7 +24,8 @@ export interface Session {
   readonly outputs: readonly string[];
   /**
    * Computes the outputs.
-   * @throws RuntimeFailure when an input is missing or unknown, or the runtime fails
+   * Tensors that the graph has no input for are passed over, so that one set of parameters serves several graphs.
+   * @throws RuntimeFailure when an input is missing, or the runtime fails
    * @throws DOMException `AbortError` when the signal was already aborted
    */
   run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Readonly<Record<string, Tensor>>>;

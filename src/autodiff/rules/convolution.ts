@@ -41,6 +41,10 @@ function kernelGradient(x: Value, g: Value, weight: Shape4, { stride, pads }: Co
   return transpose(reshape(exact, [out, weight[2], weight[3], channels]), [0, 3, 1, 2]);
 }
 
+/** Drops `amount` positions at both ends of an axis, where they are more than none. */
+const trim = (x: Value, axis: number, before: number, after: number): Value =>
+  slice(x, axis, Math.max(0, before), x.shape[axis]! - Math.max(0, after));
+
 /** With stride 1 a convolution with the kernel turned by half a circle; else the runtime's transposed convolution. */
 function inputGradient(g: Value, w: Value, x: Value, { stride, pads, groups }: Conv2dAttributes): Value {
   const [out, channels, kh, kw] = w.shape as Shape4;
@@ -48,10 +52,11 @@ function inputGradient(g: Value, w: Value, x: Value, { stride, pads, groups }: C
   if (stride === 1) {
     const turned = reverse(reshape(transpose(w, [0, 2, 3, 1]), [out, kh * kw, channels]), 1);
     const kernel = reshape(transpose(turned, [2, 0, 1]), [channels, out, kh, kw]);
-    return conv2d(g, kernel, undefined, {
-      padding: [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right],
-      groups,
-    });
+    // Zeros beyond the kernel's reach met the kernel alone: the gradient there belongs to no input.
+    const [t, l, b, r] = [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right];
+    const inner = trim(trim(g, 2, -t, -b), 3, -l, -r);
+    const padding = [Math.max(0, t), Math.max(0, l), Math.max(0, b), Math.max(0, r)] as const;
+    return conv2d(inner, kernel, undefined, { padding, groups });
   }
   const [, batch, outHeight, outWidth] = g.shape as Shape4;
   const [, , height, width] = x.shape as Shape4;

@@ -1,8 +1,8 @@
 import { add, div, mul, scale, shift, sub } from "../../graph/ops/arithmetic.ts";
 import { cast, cos, erf, exp, neg, sigmoid, sign, sin, where } from "../../graph/ops/elementwise.ts";
-import { constant, scalar, type Value } from "../../graph/value.ts";
 import { whole } from "../broadcast.ts";
 import type { Rule } from "../rule.ts";
+import { zeros } from "../zeros.ts";
 
 export const negRule: Rule<"neg"> = (g) => [neg(g)];
 export const expRule: Rule<"exp"> = (g, { outputs: [y] }) => [mul(y!, g)];
@@ -42,7 +42,7 @@ export const castRule: Rule<"cast"> = (g, { inputs: [x] }) => [
 
 export const whereRule: Rule<"where"> = (g, { inputs: [condition], outputs: [y], wants }) => {
   const full = whole(g, y!.shape);
-  const zero = zeroOf(g);
+  const zero = zeros(g.type, []);
   return [
     undefined,
     wants[1] ? where(condition!, full, zero) : undefined,
@@ -51,6 +51,3 @@ export const whereRule: Rule<"where"> = (g, { inputs: [condition], outputs: [y],
 };
 
 export const greaterRule: Rule<"greater"> = () => [undefined, undefined];
-
-const zeroOf = (g: Value): Value =>
-  g.type === "float64" ? constant({ type: "float64", shape: [], data: Float64Array.of(0) }) : scalar(0);

@@ -118,7 +118,7 @@ export const conv2dOperation: OperationDefinition<"conv2d", Conv2dAttributes> = 
       ]);
     }
     if (b !== undefined && (b.shape.length !== 1 || b.shape[0] !== w!.shape[0])) {
-      throw new ShapeError("conv2d", `a bias of ${w!.shape[0]} numbers`, [b.shape]);
+      throw new ShapeError("conv2d", `a bias of ${w!.shape[0]} numbers`, [w!.shape, b.shape]);
     }
     const [top, left, bottom, right] = pads;
     const height = Math.floor((dimension(x!, 2) + top + bottom - dimension(w!, 2)) / stride) + 1;

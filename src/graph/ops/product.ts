@@ -54,7 +54,7 @@ export const gemmOperation: OperationDefinition<"gemm", ProductAttributes> = def
     const [k2, n] = rowsAndColumns(b!, transposeB);
     if (k !== k2) throw new ShapeError("gemm", `inner sizes that agree (got ${k} and ${k2})`, [a!.shape, b!.shape]);
     if (c !== undefined && broadcastShapes("gemm", c.shape, [m, n]).some((size, i) => size !== [m, n][i])) {
-      throw new ShapeError("gemm", `a bias that broadcasts to [${m}, ${n}]`, [c.shape]);
+      throw new ShapeError("gemm", `a bias that broadcasts to [${m}, ${n}]`, [[m, n], c.shape]);
     }
     return [{ type: a!.type, shape: [m, n] }];
   },

@@ -1,7 +1,7 @@
 import { apply1, define, type OperationDefinition } from "../operation.ts";
 import { axisOf } from "../shapes.ts";
 import type { Value } from "../value.ts";
-import { scale } from "./arithmetic.ts";
+import { mul, scale } from "./arithmetic.ts";
 import { reshape } from "./structure.ts";
 
 function reduction<const K extends string>(
@@ -43,7 +43,8 @@ export function reduceSum(x: Value, axes?: readonly number[]): Value {
 
 /** Sum of squares over axes (all unless told); they stay as size 1. @throws ShapeError */
 export function reduceSumSquare(x: Value, axes?: readonly number[]): Value {
-  return apply1(reduceSumSquareOperation, [x], { axes: resolve("reduceSumSquare", x, axes) });
+  const over = resolve("reduceSumSquare", x, axes);
+  return over.length === 0 ? mul(x, x) : apply1(reduceSumSquareOperation, [x], { axes: over });
 }
 
 /** Mean over axes (all unless told); they stay as size 1. @throws ShapeError */
