@@ -47,7 +47,8 @@ export class ProtobufWriter {
   message(field: number, value: ProtobufWriter): this {
     this.varint((field << 3) | 2);
     this.varint(value.size);
-    this.parts.push(...value.parts);
+    // Not spread: a graph has more parts than a call can have arguments.
+    for (const part of value.parts) this.parts.push(part);
     this.size += value.size;
     return this;
   }
