@@ -17,26 +17,30 @@ export interface AutoencoderObjectiveOptions {
   readonly size: number;
   /** Weight of the Kullback-Leibler term, per latent number. */
   readonly klWeight: number;
+  /** Weight of the squared error beside the absolute one: without it, rare colours are left to the last. */
+  readonly squareWeight: number;
 }
 
 /**
- * Reconstruction (mean absolute error) and a small pull of q(z | x) to the unit normal.
+ * Reconstruction (mean absolute and squared error) and a small pull of q(z | x) to the unit normal.
  * Batch: `pictures` `[3, batch, size, size]` in [-1, 1] and `noise` of the latents' shape.
  */
 export function autoencoderObjective(config: AutoencoderConfig, options: AutoencoderObjectiveOptions): Objective {
-  const { batch, size, klWeight } = options;
+  const { batch, size, klWeight, squareWeight } = options;
   const trainable = new TrainableParameters();
   const network = layers(trainable.source());
   const pictures = input("pictures", [config.inChannels, batch, size, size]);
   const { mean, logVariance } = encodePictures(network, config, pictures);
   const noise = input("noise", mean.shape);
   const latents = add(mean, mul(exp(scale(logVariance, 0.5)), noise));
-  const reconstruction = meanOfAll(abs(sub(decodeLatents(network, config, latents), pictures)));
+  const error = sub(decodeLatents(network, config, latents), pictures);
+  const reconstruction = meanOfAll(abs(error));
+  const squared = meanOfAll(mul(error, error));
   // KL(q || N(0, 1)) = (mean^2 + var - 1 - log var) / 2, per number.
   const kl = scale(meanOfAll(sub(add(mul(mean, mean), exp(logVariance)), shift(logVariance, 1))), 0.5);
   return {
-    loss: add(reconstruction, scale(kl, klWeight)),
-    metrics: { reconstruction, kl },
+    loss: add(add(reconstruction, scale(squared, squareWeight)), scale(kl, klWeight)),
+    metrics: { reconstruction, squared, kl },
     parameters: trainable.list(),
   };
 }
