@@ -1,0 +1,151 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../formats/json.ts";
+import { type Chart, drawChart } from "./chart.ts";
+import type { LogEntry } from "./log.ts";
+import { duration, group } from "./progress.ts";
+import { reportStyle } from "./report-style.ts";
+import { smooth } from "./smooth.ts";
+
+/** A picture of pictures, drawn at a step. */
+export interface SampleSheet {
+  readonly step: number;
+  /** What the sheet shows, such as its prompts in order. */
+  readonly caption: string;
+  readonly mediaType: "image/png" | "image/jpeg" | "image/webp";
+  /** The bytes of the sheet's file. */
+  readonly bytes: Uint8Array;
+}
+
+/** What a report is made of. */
+export interface TrainingReport {
+  readonly title: string;
+  readonly config: JsonObject;
+  readonly entries: readonly LogEntry[];
+  readonly sheets: readonly SampleSheet[];
+}
+
+/** An HTML page on a run that needs no other file: curves, sample sheets (newest first) and settings. */
+export function trainingReport({ title, config, entries, sheets }: TrainingReport): string {
+  const charts = chartsOf(entries)
+    .map((chart) => ({ title: chart.title, drawing: drawChart(chart) }))
+    .filter(({ drawing }) => drawing !== "")
+    .map(({ title, drawing }) => `<figure><figcaption>${title}</figcaption>${drawing}</figure>`);
+  const newestFirst = [...sheets].sort((a, b) => b.step - a.step);
+  const part = (heading: string, content: string): string =>
+    content === "" ? "" : `<section><h2>${heading}</h2>${content}</section>`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeText(title)}</title>
+<style>${reportStyle}</style>
+</head>
+<body>
+<main>
+<h1>${escapeText(title)}</h1>
+${summary(entries, config)}
+${part("Curves", charts.length === 0 ? "" : `<div class="charts">${charts.join("\n")}</div>`)}
+${part("Sample sheets", newestFirst.map(drawSheet).join("\n"))}
+${part("Settings", settingsTable(config))}
+</main>
+</body>
+</html>
+`;
+}
+
+function summary(entries: readonly LogEntry[], config: JsonObject): string {
+  const last = entries.at(-1);
+  if (last === undefined) return "<p>No step was logged yet.</p>";
+  const { steps } = config;
+  const milliseconds = entries.reduce((sum, entry) => sum + entry.milliseconds, 0);
+  const pictures = entries.reduce((sum, entry) => sum + entry.pictures, 0);
+  const loss = smooth(
+    entries.map((entry) => entry.loss),
+    halfLifeOf(entries.length),
+  ).at(-1)!;
+  const facts: [string, string][] = [
+    ["Steps", group(last.step) + (typeof steps === "number" ? ` of ${group(steps)}` : "")],
+    ["Loss, smoothed", loss.toPrecision(4)],
+    ["Pictures seen", group(pictures)],
+    ["Time in steps", duration(milliseconds)],
+  ];
+  if (milliseconds > 0) facts.push(["Pictures per second", ((pictures / milliseconds) * 1000).toPrecision(3)]);
+  return `<dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
+}
+
+function halfLifeOf(count: number): number {
+  return Math.max(3, count / 60);
+}
+
+function chartsOf(entries: readonly LogEntry[]): Chart[] {
+  const steps = entries.map(({ step }) => step);
+  const halfLife = halfLifeOf(entries.length);
+  const chart = (title: string, axis: Chart["axis"], half: number, value: (entry: LogEntry) => number): Chart => ({
+    title: escapeText(title),
+    steps,
+    values: entries.map(value),
+    axis,
+    halfLife: half,
+  });
+  const metrics = entries.flatMap((entry) => Object.keys(entry.metrics));
+  return [
+    chart("Loss", "logarithmic", halfLife, ({ loss }) => loss),
+    chart("Rate", "linear", 0, ({ rate }) => rate),
+    chart("Pictures per second", "linear", halfLife, (entry) => (entry.pictures / entry.milliseconds) * 1000),
+    chart("Norm of the gradient", "logarithmic", halfLife, ({ gradientNorm }) => gradientNorm),
+    ...[...new Set(metrics)].sort().map((name) => metricChart(name, entries, halfLife)),
+  ];
+}
+
+/** Metrics may be measured rarely: their curve joins the steps that have them. */
+function metricChart(name: string, entries: readonly LogEntry[], halfLife: number): Chart {
+  const measured = entries.flatMap(({ step, metrics }) => {
+    const value = metrics[name];
+    return value === undefined ? [] : [{ step, value }];
+  });
+  return {
+    title: escapeText(name),
+    steps: measured.map(({ step }) => step),
+    values: measured.map(({ value }) => value),
+    axis: "linear",
+    halfLife: measured.length > 200 ? halfLife : 0,
+  };
+}
+
+function drawSheet({ step, caption, mediaType, bytes }: SampleSheet): string {
+  const text = `Step ${group(step)}${caption === "" ? "" : `: ${escapeText(caption)}`}`;
+  return `<figure><figcaption>${text}</figcaption><img class="sheet" alt="${text}" src="data:${mediaType};base64,${base64(bytes)}"></figure>`;
+}
+
+function settingsTable(config: JsonObject): string {
+  const rows: string[] = [];
+  const walk = (value: JsonValue, path: string): void => {
+    if (isJsonObject(value)) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
+    } else {
+      const shown = typeof value === "string" ? value : JSON.stringify(value);
+      rows.push(`<tr><th>${escapeText(path)}</th><td>${escapeText(shown)}</td></tr>`);
+    }
+  };
+  walk(config, "");
+  return rows.length === 0 ? "" : `<table>${rows.join("")}</table>`;
+}
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escapeText(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (letter) => entities[letter]!);
+}
+
+function base64(bytes: Uint8Array): string {
+  let letters = "";
+  // An argument list has a limit.
+  for (let at = 0; at < bytes.length; at += 8192) letters += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(letters);
+}
