@@ -41,7 +41,7 @@ export function loraRoles(
 /**
  * A full latent consistency model: all weights train, the guidance is an input of the network (`cond_proj`), and the target
  * is the averaged copy.
- * @param config of the student, with `guidanceWidth`; the teacher is the same network without it
+ * @param config of the student; where it has a `guidanceWidth`, the teacher is the same network without it
  */
 export function fullRoles(
   frozen: ParameterSource,
@@ -49,7 +49,8 @@ export function fullRoles(
   trainable: TrainableParameters,
   batch: number,
 ): DistillationRoles {
-  const guidance = input("guidance", [batch, config.guidanceWidth!]);
+  const { guidanceWidth } = config;
+  const guidance = guidanceWidth === undefined ? undefined : input("guidance", [batch, guidanceWidth]);
   return {
     student: denoiser(layers(trainable.source(unetPrefix)), config, guidance),
     target: denoiser(layers(averagedSource(emaPrefix, unetPrefix)), config, guidance),

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../formats/json.ts";
 import { type CommonConfig, commonDefaults, commonShape, type RequiredCommon } from "./common.ts";
-import { anyObject, between, type Shape, text, whole } from "./fields.ts";
+import { anyObject, between, type Shape, text, texts, whole } from "./fields.ts";
 
 /** Keys of every training against noise. */
 export interface DenoisingConfig {
@@ -22,6 +22,8 @@ export interface BaseTrainingConfig extends CommonConfig, DenoisingConfig {
   readonly scheduler: JsonObject;
   /** Entries of the vocabulary that is made from the captions. */
   readonly vocabularySize: number;
+  /** Picture sets, beside `data`, whose captions the vocabulary is made from: words of styles that are trained later. */
+  readonly vocabularyData: readonly string[];
 }
 
 /** What a config says where it says nothing: Stable Diffusion's noise levels, rates for a network of some millions. */
@@ -36,6 +38,7 @@ export const baseTrainingDefaults: Omit<BaseTrainingConfig, RequiredCommon | "au
   minSnrGamma: 5,
   scheduler: { beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012, prediction_type: "epsilon" },
   vocabularySize: 2048,
+  vocabularyData: [],
   sample: { ...commonDefaults.sample, steps: 32, guidanceScale: 4 },
 };
 
@@ -54,4 +57,5 @@ export const baseTrainingShape: Shape<BaseTrainingConfig> = {
   textEncoder: anyObject("the config of a CLIPTextModel as transformers writes it"),
   scheduler: anyObject("the config of a scheduler as diffusers writes it"),
   vocabularySize: whole(515, 1_000_000),
+  vocabularyData: texts("a list of picture sets"),
 };

@@ -8,7 +8,7 @@ import {
   type RateSchedule,
 } from "../../optim/rates.ts";
 import { defaultOptimizerSettings, type OptimizerSettings } from "../engine.ts";
-import { between, flag, oneOf, positive, type Shape, section, text, texts, whole } from "./fields.ts";
+import { between, flag, oneOf, positive, type Shape, section, text, textOrTexts, texts, whole } from "./fields.ts";
 
 /** Settings of AdamW and of clipping as a config names them. */
 export type OptimizerConfig = Omit<OptimizerSettings, "emaDecay">;
@@ -26,8 +26,8 @@ export interface SampleConfig {
 
 /** Keys that the config of every kind of training has. */
 export interface CommonConfig {
-  /** Folder of pictures with captions, folder of tar shards, or one shard. */
-  readonly data: string;
+  /** Folder of pictures with captions, folder of tar shards, or one shard; or several of these. */
+  readonly data: string | readonly string[];
   /** Part of the set to train on. */
   readonly split: string;
   /** Folder of the run. */
@@ -84,7 +84,7 @@ export const commonDefaults: Omit<CommonConfig, RequiredCommon> = {
 
 /** How the common keys are checked. */
 export const commonShape: Shape<CommonConfig> = {
-  data: text("the folder of the pictures, or a .tar shard"),
+  data: textOrTexts("the folder of the pictures, a .tar shard, or a list of these"),
   split: text("the part of the data to train on, such as train"),
   output: text("the folder for the run"),
   size: whole(8, 4096),

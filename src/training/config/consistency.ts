@@ -2,7 +2,7 @@ import { boundaryDefaults } from "../../diffusion/consistency.ts";
 import { UsageError } from "../../errors.ts";
 import type { ConsistencyDistance } from "../consistency-loss.ts";
 import { type CommonConfig, commonDefaults, commonShape, type RequiredCommon } from "./common.ts";
-import { oneOf, positive, type Shape, text, whole } from "./fields.ts";
+import { between, flag, oneOf, positive, type Shape, text, whole } from "./fields.ts";
 import { type AdapterConfig, adapterDefaults, adapterShape } from "./lora.ts";
 
 /** Keys that distillation and fine-tuning of consistency models share. */
@@ -19,6 +19,11 @@ export interface ConsistencyTrainingConfig extends CommonConfig, AdapterConfig {
   readonly ddimSteps: number;
   /** What a timestep is multiplied by in the boundary scalings. */
   readonly timestepScaling: number;
+  /** The paper's omega is drawn from omegaMin to omegaMax for each picture; a guidance scale is 1 + omega. */
+  readonly omegaMin: number;
+  readonly omegaMax: number;
+  /** Whether an adapter's target is its averaged copy; not so in the published scripts. A full model's always is. */
+  readonly averagedTarget: boolean;
 }
 
 /** What a config says where it says nothing: the published settings of LCM-LoRA. */
@@ -32,6 +37,9 @@ export const consistencyTrainingDefaults: Omit<ConsistencyTrainingConfig, Requir
   huberC: 0.001,
   ddimSteps: 50,
   timestepScaling: boundaryDefaults.timestepScaling,
+  omegaMin: 5,
+  omegaMax: 15,
+  averagedTarget: false,
 };
 
 /** How the shared keys are checked. */
@@ -44,6 +52,9 @@ export const consistencyTrainingShape: Shape<ConsistencyTrainingConfig> = {
   huberC: positive(),
   ddimSteps: whole(2, 1000),
   timestepScaling: positive(),
+  omegaMin: between(0, 100),
+  omegaMax: between(0, 100),
+  averagedTarget: flag(),
 };
 
 /** The distance that a config describes. */
@@ -60,5 +71,14 @@ export function checkConsistency(config: ConsistencyTrainingConfig, place: strin
     throw new UsageError(
       `${place}: "emaDecay" must be above 0 where "method" is "full", as the target is an averaged copy; the published scripts use 0.95`,
     );
+  }
+  if (config.averagedTarget && config.emaDecay === 0) {
+    throw new UsageError(
+      `${place}: "emaDecay" must be above 0 where "averagedTarget" is true, as it makes the average`,
+    );
+  }
+  const { omegaMin, omegaMax } = config;
+  if (omegaMin > omegaMax) {
+    throw new UsageError(`${place}: "omegaMin" must be at most "omegaMax", but they are ${omegaMin} and ${omegaMax}`);
   }
 }

@@ -19,6 +19,12 @@ export function texts(what: string): z.ZodType<readonly string[]> {
   return field(what, (value) => Array.isArray(value) && value.every((item) => typeof item === "string" && item !== ""));
 }
 
+/** A text, or a list of one or more, none of them empty. */
+export function textOrTexts(what: string): z.ZodType<string | readonly string[]> {
+  const isText = (value: JsonValue): boolean => typeof value === "string" && value !== "";
+  return field(what, (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)));
+}
+
 /** A whole number in a range. */
 export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): z.ZodType<number> {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;

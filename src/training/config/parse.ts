@@ -10,7 +10,7 @@ import { type BaseTrainingConfig, baseTrainingDefaults, baseTrainingShape } from
 import { type CommonConfig, checkCommon } from "./common.ts";
 import { checkConsistency } from "./consistency.ts";
 import { type Shape, section } from "./fields.ts";
-import { checkLcd, type LcdTrainingConfig, lcdTrainingDefaults, lcdTrainingShape } from "./lcd.ts";
+import { type LcdTrainingConfig, lcdTrainingDefaults, lcdTrainingShape } from "./lcd.ts";
 import { type LcfTrainingConfig, lcfTrainingDefaults, lcfTrainingShape } from "./lcf.ts";
 import { type LoraTrainingConfig, loraTrainingDefaults, loraTrainingShape } from "./lora.ts";
 import { nearestName } from "./nearest.ts";
@@ -37,7 +37,7 @@ const readers: { readonly [K in TrainingKind]: KindReader<TrainingConfigs[K]> } 
   autoencoder: { defaults: autoencoderTrainingDefaults, shape: autoencoderTrainingShape, check: () => {} },
   base: { defaults: baseTrainingDefaults, shape: baseTrainingShape, check: () => {} },
   lora: { defaults: loraTrainingDefaults, shape: loraTrainingShape, check: () => {} },
-  lcd: { defaults: lcdTrainingDefaults, shape: lcdTrainingShape, check: checkLcd },
+  lcd: { defaults: lcdTrainingDefaults, shape: lcdTrainingShape, check: checkConsistency },
   lcf: { defaults: lcfTrainingDefaults, shape: lcfTrainingShape, check: checkConsistency },
 };
 
