@@ -38,7 +38,12 @@ export const expandOperation: OperationDefinition<"expand", { readonly shape: re
     }
     return [{ type: x!.type, shape }];
   },
-  emit: (emitter, [x], outputs, { shape }) => emitter.node("Expand", [x!, emitter.ints(shape)], outputs),
+  emit: (emitter, [x], outputs, { shape }, operation) => {
+    if (elementCount(shape) > 0) return emitter.node("Expand", [x!, emitter.ints(shape)], outputs);
+    // The runtime's Expand takes the larger of 1 and 0.
+    const { type } = operation.inputs[0]!;
+    emitter.node("Identity", [emitter.constant({ type, shape, data: new Uint8Array(0) })], outputs);
+  },
 });
 
 export const concatOperation: OperationDefinition<"concat", { readonly axis: number }> = define({
