@@ -1,11 +1,10 @@
-import type { Worker } from "node:worker_threads";
-import { RuntimeFailure } from "../errors.ts";
 import type { OnnxModel } from "../graph/encode.ts";
 import type { OptimizerSettings, ParameterLayout, StepRequest, TrainingEngine } from "../training/engine.ts";
 import { initialVectors, restoreVectors, snapshot } from "../training/session-engine.ts";
 import type { TrainingVectors } from "../training/update.ts";
 import { startWorker } from "./start-worker.ts";
-import type { TrainingWorkerData, TrainingWorkerReply } from "./training-worker.ts";
+import type { TrainingWorkerData, TrainingWorkerReply, TrainingWorkerStep } from "./training-worker.ts";
+import { workerCrew } from "./worker-crew.ts";
 
 const shared = (values: Float32Array): Float32Array => {
   const vector = new Float32Array(new SharedArrayBuffer(values.byteLength));
@@ -20,36 +19,13 @@ const shareVectors = (vectors: TrainingVectors): TrainingVectors => ({
   ema: vectors.ema === undefined ? undefined : shared(vectors.ema),
 });
 
-/** The next reply of each worker. @throws RuntimeFailure when one fails or dies */
-function replies(workers: readonly Worker[]): Promise<readonly TrainingWorkerReply[]> {
-  return Promise.all(
-    workers.map(
-      (worker) =>
-        new Promise<TrainingWorkerReply>((resolve, reject) => {
-          const settle = (act: () => void): void => {
-            worker.off("message", onMessage).off("error", onError).off("exit", onExit);
-            act();
-          };
-          const onMessage = (message: TrainingWorkerReply): void =>
-            settle(() => (message.kind === "failed" ? reject(new RuntimeFailure(message.message)) : resolve(message)));
-          const onError = (error: Error): void =>
-            settle(() => reject(new RuntimeFailure(`A training worker failed: ${error.message}`, { cause: error })));
-          const onExit = (): void =>
-            settle(() =>
-              reject(
-                new RuntimeFailure("A training worker ended unexpectedly; resume the run from its last checkpoint."),
-              ),
-            );
-          worker.on("message", onMessage).on("error", onError).on("exit", onExit);
-        }),
-    ),
-  );
-}
-
 /**
  * Training on several cores: each worker runs its share of the micro-batches on one thread, then all add up the gradients
  * and update a range of the parameters each. On networks whose products are small this doubles what threads inside one
  * operation give. Micro-batch i goes to worker i modulo `workers`, so results depend on that number but not on timing.
+ *
+ * When one worker fails, all are ended and the step rejects; the engine only waits to be disposed then.
+ * @throws RuntimeFailure when a worker cannot start
  */
 export async function parallelEngine(
   model: OnnxModel,
@@ -68,33 +44,30 @@ export async function parallelEngine(
     sums: new Float64Array(new SharedArrayBuffer(2 * workerCount * Float64Array.BYTES_PER_ELEMENT)),
     barrier: new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)),
   };
-  const workers = data.gradients.map((_, index) =>
-    startWorker("training-worker", import.meta.url, { workerData: { ...data, index } }),
+  const crew = workerCrew<TrainingWorkerReply>(
+    data.gradients.map((_, index) =>
+      startWorker("training-worker", import.meta.url, { workerData: { ...data, index } }),
+    ),
   );
-  const dispose = async (): Promise<void> => {
-    await Promise.all(workers.map((worker) => worker.terminate()));
-  };
-  try {
-    await replies(workers);
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  await crew.started();
   let done = 0;
   return {
     layout,
-    async step(request: StepRequest) {
-      const answers = replies(workers);
-      for (const worker of workers) worker.postMessage(request);
-      const results = (await answers).flatMap((reply) => (reply.kind === "done" ? [reply] : []));
+    async step({ step, rate, batches }: StepRequest) {
+      const shares = data.gradients.map((_, index): TrainingWorkerStep => {
+        const share = batches.filter((_, i) => i % workerCount === index);
+        return { step, rate, count: batches.length, batches: share };
+      });
+      const replies = await crew.ask(shares);
+      const results = replies.flatMap((reply) => (reply.kind === "done" ? [reply] : []));
       const { norm, loss } = results[0]!;
       const metrics: Record<string, number> = {};
       for (const result of results) {
         for (const [name, sum] of Object.entries(result.metrics)) {
-          metrics[name] = (metrics[name] ?? 0) + sum / request.batches.length;
+          metrics[name] = (metrics[name] ?? 0) + sum / batches.length;
         }
       }
-      if (Number.isFinite(norm) && Number.isFinite(loss)) done = request.step + 1;
+      if (Number.isFinite(norm) && Number.isFinite(loss)) done = step + 1;
       return { loss, gradientNorm: norm, metrics };
     },
     state: async () => snapshot(vectors, done),
@@ -102,6 +75,6 @@ export async function parallelEngine(
       restoreVectors(vectors, state);
       done = state.step;
     },
-    dispose,
+    dispose: crew.dispose,
   };
 }

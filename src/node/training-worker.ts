@@ -2,10 +2,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { OnnxModel } from "../graph/encode.ts";
 import { sumOfSquares } from "../optim/clip.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
-import type { OptimizerSettings, ParameterLayout, StepRequest } from "../training/engine.ts";
+import type { Batch, OptimizerSettings, ParameterLayout } from "../training/engine.ts";
 import { sumGradients } from "../training/gradients.ts";
 import { createUpdate, type TrainingVectors } from "../training/update.ts";
 import { barrierIn } from "./barrier.ts";
+import type { WorkerFailed } from "./worker-crew.ts";
 
 /** What one of several training workers is given; the vectors lie in shared memory. */
 export interface TrainingWorkerData {
@@ -21,9 +22,18 @@ export interface TrainingWorkerData {
   readonly barrier: Int32Array;
 }
 
+/** A worker's part of one step. */
+export interface TrainingWorkerStep {
+  readonly step: number;
+  readonly rate: number;
+  /** Micro-batches of the whole step. */
+  readonly count: number;
+  /** Those that this worker runs; it may have none. */
+  readonly batches: readonly Batch[];
+}
+
 export type TrainingWorkerReply =
   | { readonly kind: "ready" }
-  | { readonly kind: "failed"; readonly message: string }
   | {
       readonly kind: "done";
       readonly norm: number;
@@ -45,12 +55,11 @@ async function serve(data: TrainingWorkerData): Promise<void> {
   const ema = vectors.ema === undefined ? undefined : new Float32Array(layout.length);
   const own = gradients[index]!;
 
-  parentPort!.on("message", async ({ step, rate, batches }: StepRequest) => {
+  parentPort!.on("message", async ({ step, rate, count, batches }: TrainingWorkerStep) => {
     try {
       parameters.set(vectors.parameters);
       if (ema !== undefined) ema.set(vectors.ema!);
-      const mine = batches.filter((_, i) => i % workers === index);
-      const sum = await sumGradients(session, layout, mine, parameters, ema, own);
+      const sum = await sumGradients(session, layout, batches, parameters, ema, own);
       sums[workers + index] = sum.loss;
       wait();
       const total = gradients[0]!;
@@ -58,21 +67,23 @@ async function serve(data: TrainingWorkerData): Promise<void> {
       sums[index] = sumOfSquares(total, begin, end);
       wait();
       const add = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-      const norm = Math.sqrt(add(sums.subarray(0, workers))) / batches.length;
-      const loss = add(sums.subarray(workers)) / batches.length;
+      const norm = Math.sqrt(add(sums.subarray(0, workers))) / count;
+      const loss = add(sums.subarray(workers)) / count;
       if (Number.isFinite(norm) && Number.isFinite(loss)) {
-        update(vectors, { step, rate, gradients: total, count: batches.length, norm, begin, end });
+        update(vectors, { step, rate, gradients: total, count, norm, begin, end });
       }
       reply({ kind: "done", norm, loss, metrics: sum.metrics });
     } catch (error) {
-      reply({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+      fail(error);
     }
   });
   reply({ kind: "ready" });
 }
 
-const reply = (message: TrainingWorkerReply): void => parentPort!.postMessage(message);
+const reply = (message: TrainingWorkerReply | WorkerFailed): void => parentPort!.postMessage(message);
 
-serve(workerData as TrainingWorkerData).catch((error: unknown) =>
-  reply({ kind: "failed", message: error instanceof Error ? error.message : String(error) }),
-);
+// The other workers may be waiting for this one: their owner ends them when it hears of it.
+const fail = (error: unknown): void =>
+  reply({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+
+serve(workerData as TrainingWorkerData).catch(fail);
