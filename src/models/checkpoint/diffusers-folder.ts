@@ -10,6 +10,7 @@ import { type AutoencoderConfig, autoencoderConfig } from "../vae/config.ts";
 import type { FolderReader } from "./folder-reader.ts";
 import type { PartKind } from "./names.ts";
 import { readStoredWeights, type StoredWeights } from "./stored-weights.ts";
+import { splitTokenizerJson } from "./tokenizer-json.ts";
 
 /** One network of a model: what it is and where its weights lie. */
 export interface ModelPart<C> {
@@ -107,12 +108,20 @@ async function readPart<C>(
 }
 
 async function readTokenizerFiles(folder: FolderReader): Promise<TokenizerFiles> {
-  const required = (name: string): Promise<string> => requireText(folder, `tokenizer/${name}`);
   const optional = async (name: string): Promise<string | undefined> =>
     (await folder.exists(`tokenizer/${name}`)) ? folder.readText(`tokenizer/${name}`) : undefined;
+  const whole = await optional("tokenizer.json");
+  const vocabulary = await optional("vocab.json");
+  // Where both forms are there, the older one decides: it is what the tokenizers of all releases read.
+  const words =
+    vocabulary === undefined && whole !== undefined
+      ? splitTokenizerJson(whole)
+      : {
+          "vocab.json": vocabulary ?? (await requireText(folder, "tokenizer/vocab.json")),
+          "merges.txt": await requireText(folder, "tokenizer/merges.txt"),
+        };
   return {
-    "vocab.json": await required("vocab.json"),
-    "merges.txt": await required("merges.txt"),
+    ...words,
     "special_tokens_map.json": await optional("special_tokens_map.json"),
     "tokenizer_config.json": await optional("tokenizer_config.json"),
   };
