@@ -1,0 +1,56 @@
+import { type Command, Option } from "commander";
+import { samplerNames } from "../../samplers/registry.ts";
+import type { CliCommand, CliContext } from "../command.ts";
+import type { GenerateOptions } from "../draw-pictures.ts";
+import { collect, numberWithin, pictureSize, wholeNumber } from "../values.ts";
+
+const largestSeed = Number.MAX_SAFE_INTEGER;
+
+const more = `
+By default the model that comes with the package draws in 4 steps with its LCM-LoRA, which also stays when other LoRAs
+are added. Another sampler than lcm, or --no-lcm, leaves it out and draws in 32 steps with a guidance of 4. A model of
+your own uses the LCM-LoRA that you give, or that lies in its folder as lora/lcm-lora.safetensors; a LoRA counts as
+LCM-LoRA when its name says lcm.
+
+Pictures are named after prompt and seed; none is overwritten. Each holds its settings as image programs write them.
+
+Examples:
+  $ fourstep generate "a red apple"
+  $ fourstep generate "a red apple" --count 4 --seed 7 --out pictures
+  $ fourstep generate "a red apple" --lora style.safetensors:0.8
+  $ fourstep generate "a red apple" --sampler ddim --steps 32 --guidance 4 --negative "a leaf"
+`;
+
+/** `fourstep generate PROMPT`: draws pictures and writes them as PNG files. */
+export const generateCommand: CliCommand = (program: Command, context: CliContext) => {
+  program
+    .command("generate")
+    .summary("draw pictures from a prompt")
+    .description("Draws pictures from a prompt and writes them as PNG files.")
+    .argument("<prompt...>", "what the pictures show; the quotes may be left out")
+    .option("--model <folder>", "model folder as diffusers writes it (default: the model that comes with the package)")
+    .option("--lora <file[:weight]>", "LoRA to add, weight 1 unless told; may be given more than once", collect, [])
+    .option("--lcm", "use the model's LCM-LoRA with any sampler")
+    .option("--no-lcm", "leave the model's LCM-LoRA out")
+    .addOption(
+      new Option("--sampler <name>", "how to sample (default: lcm, without LCM-LoRA ddim)").choices(samplerNames),
+    )
+    .option("--steps <n>", "steps (default: 4, without LCM-LoRA 32)", wholeNumber(1, 1000))
+    .option("--guidance <g>", "guidance scale; 1 is off (default: 1, without LCM-LoRA 4)", numberWithin(0, 100))
+    .option("--negative <prompt>", "what the pictures do not show; needs a guidance above 1", "")
+    .option(
+      "--seed <n>",
+      "of the first picture; each further one's is one higher (default: random)",
+      wholeNumber(0, largestSeed),
+    )
+    .option("--size <WxH>", "in pixels (default: as the model was trained)", pictureSize)
+    .option("--count <n>", "how many pictures", wholeNumber(1, 10000), 1)
+    .option("--out <folder>", "where to write them", ".")
+    .option("--json", "print one JSON object on stdout", false)
+    .option("--no-preview", "do not show the pictures in the terminal")
+    .addHelpText("after", more)
+    .action(async (prompt: readonly string[], options: GenerateOptions) => {
+      const { drawPictures } = await import("../draw-pictures.ts");
+      await drawPictures(prompt.join(" "), options, context);
+    });
+};

@@ -1,0 +1,140 @@
+import { randomInt } from "node:crypto";
+import { basename, resolve } from "node:path";
+import { UsageError } from "../errors.ts";
+import { type Conditioning, encodePrompt } from "../generate/conditioning.ts";
+import type { Model } from "../generate/model.ts";
+import { createNetworks } from "../generate/networks.ts";
+import { planDrawing, planWarnings } from "../generate/plan.ts";
+import { latentSize, naturalSize, type Size } from "../generate/size.ts";
+import { textToImage } from "../generate/text-to-image.ts";
+import { unknownWords } from "../generate/unknown-words.ts";
+import { adaptedModel, type ChosenAdapter, type OpenedModel, openModel, readLoras } from "../node/open-model.ts";
+import { makePictureFolder } from "../node/picture-files.ts";
+import { shippedModelFolder } from "../node/shipped-model.ts";
+import { onnxRuntime } from "../runtime/onnx-runtime.ts";
+import { createSampler, type SamplerName } from "../samplers/registry.ts";
+import type { Sampler } from "../samplers/sampler.ts";
+import { accelerationOf, chooseLoras } from "./choose-loras.ts";
+import type { CliContext } from "./command.ts";
+import { DrawingReport } from "./drawing-report.ts";
+import type { Drawing } from "./picture-settings.ts";
+
+/** What `fourstep generate` was told. */
+export interface GenerateOptions {
+  readonly model?: string;
+  readonly lora: readonly string[];
+  readonly lcm?: boolean;
+  readonly sampler?: SamplerName;
+  readonly steps?: number;
+  readonly guidance?: number;
+  readonly negative: string;
+  readonly seed?: number;
+  readonly size?: Size;
+  readonly count: number;
+  readonly out: string;
+  readonly json: boolean;
+  readonly preview: boolean;
+}
+
+/** Seeds that are drawn when none is given: as many as torch's generator for the CPU tells apart. */
+const seeds = 2 ** 32;
+
+/** A drawing with what carries it out. */
+interface Prepared {
+  readonly drawing: Drawing;
+  readonly model: Model;
+  readonly sampler: Sampler;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Draws pictures, writes them, and says what was done.
+ * @throws FourstepError when something that was given cannot be used, DOMException `AbortError` when the user stops it
+ */
+export async function drawPictures(prompt: string, options: GenerateOptions, context: CliContext): Promise<void> {
+  const begin = performance.now();
+  const path = options.model ?? shippedModelFolder();
+  checkOut(options.out);
+  const opened = await openModel(path);
+  const runtime = onnxRuntime();
+  try {
+    const { drawing, model, sampler, warnings } = await prepare(path, opened, prompt, options);
+    await makePictureFolder(options.out);
+    const report = new DrawingReport(drawing, options, context);
+    for (const warning of warnings) report.warn(warning);
+    const networks = createNetworks(runtime, model);
+    const conditioning = await encodePrompt(networks, model, drawing, context.signal);
+    for (const warning of textWarnings(conditioning, model, prompt)) report.warn(warning);
+    const request = { conditioning, sampler, size: drawing.size, seed: drawing.seed, count: options.count };
+    await report.follow(textToImage(networks, model, request, context.signal));
+    report.finish((performance.now() - begin) / 1000);
+  } finally {
+    await runtime.dispose();
+    await opened.folder.close();
+  }
+}
+
+/** Makes all choices, and finds what is wrong with them before anything is compiled. */
+async function prepare(path: string, opened: OpenedModel, prompt: string, options: GenerateOptions): Promise<Prepared> {
+  const { files } = opened;
+  const choices = chooseLoras(path, options);
+  const acceleration = accelerationOf(files, choices);
+  const { sampler: samplerName, steps, guidance: guidanceScale } = options;
+  const plan = planDrawing(
+    {
+      ...(samplerName === undefined ? {} : { sampler: samplerName }),
+      ...(steps === undefined ? {} : { steps }),
+      ...(guidanceScale === undefined ? {} : { guidanceScale }),
+    },
+    acceleration,
+  );
+  const sampler = createSampler(plan.sampler, { config: files.scheduler, steps: plan.steps, strength: 1 });
+  const adapters = await readLoras(files, choices);
+  const model = await adaptedModel(opened, adapters);
+  const size = options.size ?? naturalSize(model);
+  latentSize(model, size);
+  const drawing: Drawing = {
+    ...plan,
+    prompt,
+    negativePrompt: options.negative,
+    modelName: basename(resolve(path)),
+    loras: adapters.map(({ adapter, weight }) => ({ name: adapter.name.replace(/\.safetensors$/i, ""), weight })),
+    size,
+    seed: options.seed ?? randomInt(seeds),
+  };
+  const warnings = [...planWarnings(plan, acceleration, options.negative), ...adapters.flatMap(adapterWarnings)];
+  return { drawing, model, sampler, warnings };
+}
+
+function checkOut(folder: string): void {
+  if (/\.(png|jpe?g|webp)$/i.test(folder)) {
+    throw new UsageError(`--out takes a folder, but "${folder}" looks like a file; pictures are named by themselves.`);
+  }
+}
+
+function adapterWarnings({ adapter }: ChosenAdapter): string[] {
+  const { name, unmatched, leftOver } = adapter;
+  const warnings: string[] = [];
+  if (unmatched.length > 0) {
+    warnings.push(
+      `${name}: ${unmatched.length} tensors fit no layer of this model and are left out, e.g. "${unmatched[0]}".`,
+    );
+  }
+  if (leftOver.length > 0) {
+    warnings.push(`${name}: ${leftOver.length} tensors are not of the U-Net and are left out, e.g. "${leftOver[0]}".`);
+  }
+  return warnings;
+}
+
+function textWarnings({ dropped }: Conditioning, { tokenizer, name }: Model, prompt: string): string[] {
+  const warnings: string[] = [];
+  if (dropped.prompt !== "") warnings.push(`the prompt is too long for the model; left out: "${dropped.prompt}".`);
+  if (dropped.negativePrompt !== "") {
+    warnings.push(`the negative prompt is too long for the model; left out: "${dropped.negativePrompt}".`);
+  }
+  const unknown = unknownWords(tokenizer, prompt);
+  if (unknown.length > 0) {
+    warnings.push(`${name} was taught few words and does not know ${unknown.map((word) => `"${word}"`).join(", ")}.`);
+  }
+  return warnings;
+}

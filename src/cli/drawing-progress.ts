@@ -1,0 +1,35 @@
+import { Presets, SingleBar } from "cli-progress";
+import type { TextStream } from "./command.ts";
+
+/** Shows how far drawing has come. */
+export interface DrawingProgress {
+  /** One step is done. */
+  step(): void;
+  /** Takes the bar away, so that something else can be written; the next step brings it back. */
+  hide(): void;
+}
+
+/** A bar over all steps of all pictures on a terminal; elsewhere nothing. */
+export function drawingProgress(stream: TextStream, totalSteps: number): DrawingProgress {
+  if (stream.isTTY !== true) return { step: () => {}, hide: () => {} };
+  const bar = new SingleBar(
+    {
+      stream: stream as NodeJS.WritableStream,
+      format: "{bar} step {value} of {total}, {eta_formatted} left",
+      clearOnComplete: true,
+      hideCursor: true,
+    },
+    Presets.shades_classic,
+  );
+  let done = 0;
+  return {
+    step() {
+      done++;
+      if (bar.isActive) bar.update(done);
+      else bar.start(totalSteps, done);
+    },
+    hide() {
+      if (bar.isActive) bar.stop();
+    },
+  };
+}

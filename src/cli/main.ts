@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import type { CliCommand, CliContext } from "./command.ts";
+import { generateCommand } from "./commands/generate.ts";
+import { inspectCommand } from "./commands/inspect.ts";
+import { packageVersion } from "./package-version.ts";
+import { isEntry, processContext } from "./process-context.ts";
+import { runCli } from "./run-cli.ts";
+
+/** Every verb, in the order of the help. */
+const commands: readonly CliCommand[] = [
+  generateCommand, //
+  inspectCommand,
+];
+
+/** Runs `fourstep` with these words; gives the exit code. */
+export function main(args: readonly string[], context: CliContext): Promise<number> {
+  return runCli(commands, args, context, packageVersion());
+}
+
+if (isEntry(import.meta.url)) process.exitCode = await main(process.argv.slice(2), processContext());

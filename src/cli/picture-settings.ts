@@ -1,0 +1,34 @@
+import { writeInfotext } from "../formats/infotext.ts";
+import type { DrawingPlan } from "../generate/plan.ts";
+import type { Size } from "../generate/size.ts";
+import type { SamplerName } from "../samplers/registry.ts";
+
+/** What a drawing is made of, all choices made. */
+export interface Drawing extends DrawingPlan {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly modelName: string;
+  readonly loras: readonly { readonly name: string; readonly weight: number }[];
+  readonly size: Size;
+  /** Of the first picture. */
+  readonly seed: number;
+}
+
+/** What other image programs call the samplers. */
+const samplerTitles: Readonly<Record<SamplerName, string>> = { lcm: "LCM", ddim: "DDIM", euler: "Euler" };
+
+/** A picture's settings in the text that image programs keep under `parameters`. */
+export function pictureSettings(drawing: Drawing, seed: number, version: string): string {
+  const { prompt, negativePrompt, sampler, steps, guidanceScale, size, modelName, loras } = drawing;
+  const settings = new Map([
+    ["Steps", String(steps)],
+    ["Sampler", samplerTitles[sampler]],
+    ["CFG scale", String(guidanceScale)],
+    ["Seed", String(seed)],
+    ["Size", `${size.width}x${size.height}`],
+    ["Model", modelName],
+  ]);
+  if (loras.length > 0) settings.set("Lora", loras.map(({ name, weight }) => `${name}:${weight}`).join(", "));
+  settings.set("Version", `fourstep ${version}`);
+  return writeInfotext({ prompt, negativePrompt, settings });
+}

@@ -1,0 +1,93 @@
+import { basename } from "node:path";
+import { type LoadedAdapter, loadAdapter } from "../adapters/load.ts";
+import { AdapterError } from "../errors.ts";
+import { openFileSource } from "../formats/file-source.node.ts";
+import { familyModules, familyOf, knownFamilies } from "../generate/family.ts";
+import { type Model, modelFromFolder } from "../generate/model.ts";
+import { type DiffusersModel, readDiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
+import { type ModuleEntry, unetTable } from "../models/module-table.ts";
+import type { LoraChoice } from "./lora-files.ts";
+import { type ModelFolder, openModelFolder } from "./model-folder.ts";
+
+/** A model's folder, opened and read but for its weights; close the folder when the last network is compiled. */
+export interface OpenedModel {
+  readonly folder: ModelFolder;
+  readonly files: DiffusersModel;
+}
+
+/** @throws UsageError when there is no such folder, CheckpointError or FormatError when it is no whole model */
+export async function openModel(path: string): Promise<OpenedModel> {
+  const folder = await openModelFolder(path);
+  try {
+    return { folder, files: await readDiffusersModel(folder) };
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+/** A LoRA that was read for a model, and how strongly it is applied. */
+export interface ChosenAdapter {
+  readonly adapter: LoadedAdapter;
+  readonly weight: number;
+}
+
+/**
+ * Reads LoRAs for a model's U-Net.
+ * @throws AdapterError naming the file and, where it can be told, its base, when one was made for another model
+ */
+export async function readLoras(files: DiffusersModel, choices: readonly LoraChoice[]): Promise<ChosenAdapter[]> {
+  if (choices.length === 0) return [];
+  const { modules } = unetTable(files.unet.config);
+  const chosen: ChosenAdapter[] = [];
+  for (const { path, weight } of choices) chosen.push({ adapter: await readLora(path, modules, files), weight });
+  return chosen;
+}
+
+/** The model with LoRAs merged into its U-Net, weighted. */
+export function adaptedModel({ files, folder }: OpenedModel, adapters: readonly ChosenAdapter[]): Promise<Model> {
+  const weighted = adapters.map(({ adapter, weight }) => ({ lambda: weight, modules: adapter.modules }));
+  return modelFromFolder(files, folder.path, weighted);
+}
+
+async function readLora(path: string, modules: readonly ModuleEntry[], files: DiffusersModel): Promise<LoadedAdapter> {
+  await using source = await openFileSource(path);
+  let adapter: LoadedAdapter;
+  try {
+    adapter = await loadAdapter(source, modules);
+  } catch (error) {
+    if (error instanceof AdapterError) throw await namedBase(error, path, files);
+    throw error;
+  }
+  if (adapter.unmatched.length > adapter.matched) {
+    const stray = `${adapter.unmatched.length} of its ${adapter.unmatched.length + adapter.matched} keys, such as "${adapter.unmatched[0]}"`;
+    const error = new AdapterError(
+      `${adapter.name}: ${stray}, name no layer of ${files.name}; it was made for another model.`,
+    );
+    throw await namedBase(error, path, files);
+  }
+  return adapter;
+}
+
+/** The error with the base that the LoRA was made for, if it is a well-known one; else as it is. */
+async function namedBase(error: AdapterError, path: string, files: DiffusersModel): Promise<AdapterError> {
+  const own = familyOf(files.unet.config)?.name;
+  const base = await baseOfLora(path, own);
+  if (base === undefined) return error;
+  const model = own === undefined ? files.name : `${files.name} (${own})`;
+  return new AdapterError(
+    `${basename(path)}: this LoRA was made for ${base}, so it cannot be used with ${model}; choose one trained on this model.`,
+    { cause: error },
+  );
+}
+
+/** Name of the family whose U-Net has all modules of a LoRA. */
+async function baseOfLora(path: string, except: string | undefined): Promise<string | undefined> {
+  await using source = await openFileSource(path);
+  for (const family of knownFamilies()) {
+    if (family.name === except) continue;
+    const adapter = await loadAdapter(source, familyModules(family)).catch(() => undefined);
+    if (adapter !== undefined && adapter.unmatched.length === 0) return family.name;
+  }
+  return undefined;
+}
