@@ -6,11 +6,11 @@ import { decodePicture } from "../decode-picture.ts";
 /** Sets up to this size stay decoded in memory; larger ones are decoded anew each time. */
 const keptBytes = 1 << 30;
 
-/** Decoded pictures of a set as maps `[3, n, height, width]` in [-1, 1]. */
-export function pixelSource(
-  entries: readonly PictureEntry[],
-  size: PictureSize,
-): (indices: readonly number[]) => Promise<Tensor<"float32">> {
+/** Pictures at these places of a set as maps `[3, n, height, width]` in [-1, 1]; `mirrored` says of each which one. */
+export type PixelSource = (indices: readonly number[], mirrored?: readonly boolean[]) => Promise<Tensor<"float32">>;
+
+/** Decodes the pictures of a set when they are asked for. */
+export function pixelSource(entries: readonly PictureEntry[], size: PictureSize): PixelSource {
   const positions = size.width * size.height;
   const keep = entries.length * 3 * positions * 4 <= keptBytes;
   const kept = new Map<number, Promise<Tensor<"float32">>>();
@@ -23,10 +23,20 @@ export function pixelSource(
     if (keep) kept.set(index, known);
     return known;
   };
-  return async (indices) => {
+  return async (indices, mirrored = []) => {
     const pictures = await Promise.all(indices.map(picture));
-    return batchOfMaps(pictures);
+    return batchOfMaps(pictures.map((one, i) => (mirrored[i] === true ? mirror(one) : one)));
   };
+}
+
+/** Left and right exchanged. @param picture `[channels, height, width]` */
+function mirror(picture: Tensor<"float32">): Tensor<"float32"> {
+  const width = picture.shape[2]!;
+  const data = new Float32Array(picture.data.length);
+  for (let row = 0; row < data.length; row += width) {
+    for (let x = 0; x < width; x++) data[row + x] = picture.data[row + width - 1 - x]!;
+  }
+  return { ...picture, data };
 }
 
 /** Pictures or latents `[channels, h, w]` side by side as maps `[channels, n, h, w]`. */
@@ -40,4 +50,17 @@ export function batchOfMaps(items: readonly Tensor<"float32">[]): Tensor<"float3
     }
   });
   return tensor("float32", [channels, items.length, height, width], data);
+}
+
+/** The members of maps `[channels, n, h, w]`, each `[channels, h, w]`. */
+export function mapsApart(maps: Tensor<"float32">): Tensor<"float32">[] {
+  const [channels, count, height, width] = maps.shape as [number, number, number, number];
+  const positions = height * width;
+  return Array.from({ length: count }, (_, n) => {
+    const data = new Float32Array(channels * positions);
+    for (let c = 0; c < channels; c++) {
+      data.set(maps.data.subarray((c * count + n) * positions, (c * count + n + 1) * positions), c * positions);
+    }
+    return tensor("float32", [channels, height, width], data);
+  });
 }

@@ -8,6 +8,8 @@ export interface AutoencoderTrainingConfig extends CommonConfig {
   readonly vae: JsonObject;
   /** Weight of the Kullback-Leibler term, per latent number. */
   readonly klWeight: number;
+  /** Weight of the error of colour differences beside that of the colours. */
+  readonly hueWeight: number;
 }
 
 /** What a config says where it says nothing. */
@@ -17,6 +19,7 @@ export const autoencoderTrainingDefaults: Omit<AutoencoderTrainingConfig, Requir
   warmup: 100,
   schedule: "lastThird",
   klWeight: 1e-4,
+  hueWeight: 1,
 };
 
 /** How each key is checked. */
@@ -24,4 +27,5 @@ export const autoencoderTrainingShape: Shape<AutoencoderTrainingConfig> = {
   ...commonShape,
   vae: anyObject("the config of an AutoencoderKL as diffusers writes it"),
   klWeight: between(0, Number.POSITIVE_INFINITY),
+  hueWeight: between(0, Number.POSITIVE_INFINITY),
 };

@@ -1,0 +1,127 @@
+import type { JsonObject } from "../../formats/json.ts";
+import { freeKeys } from "../../training/config/common.ts";
+import type { TrainingConfigs, TrainingKind } from "../../training/config/parse.ts";
+import { layParametersOut, type ParameterLayout, type TrainingEngine } from "../../training/engine.ts";
+import type { LogEntry } from "../../training/log.ts";
+import { type TrainingOutcome, type TrainingPlan, train } from "../../training/loop.ts";
+import { encodeObjective, type Objective } from "../../training/objective.ts";
+import { parallelEngine } from "../parallel-engine.ts";
+import { openRunFolder, type ResumePoint, type RunFolder } from "../run-folder.ts";
+import { saveSampleSheet, writeReport } from "../write-report.ts";
+import type { JobContext } from "./context.ts";
+import { prepareJob } from "./prepare-job.ts";
+import { keepSources } from "./sources.ts";
+import type { TrainingJob } from "./training-job.ts";
+
+/** How a run is begun, watched and ended. */
+export interface RunSettings extends Omit<JobContext, "folder"> {
+  /** Whether to go on with the run in the folder; without one there, it begins anew either way. */
+  readonly resume: boolean;
+  /** Told after each step. */
+  readonly onStep: (entry: LogEntry, plan: TrainingPlan) => void;
+}
+
+/** How a run ended, and what it wrote. */
+export interface RunOutcome extends TrainingOutcome {
+  /** Paths of the results: files, and folders of models. */
+  readonly files: readonly string[];
+  readonly report: string;
+}
+
+/**
+ * Trains what a config describes in its folder: begins or goes on, logs, saves, measures, draws, and writes the result.
+ *
+ * The same config and files give the same numbers, however often the run was stopped or killed in between.
+ * @throws UsageError when the config names what is missing or does not fit, or the folder holds another run
+ * @throws RuntimeFailure when the numbers go wrong
+ * @throws DOMException `AbortError` when the signal is aborted before the first step
+ */
+export async function runTraining<K extends TrainingKind>(
+  kind: K,
+  config: TrainingConfigs[K],
+  settings: RunSettings,
+): Promise<RunOutcome> {
+  const { signal } = settings;
+  // Opened first: that a folder is taken should be known before pictures are encoded.
+  await using folder = await openRunFolder(config.output, {
+    config: config as unknown as JsonObject,
+    resume: settings.resume,
+    freeKeys: freeKeys(config),
+  });
+  const job = await prepareJob(kind, config, { ...settings, folder: folder.path });
+  try {
+    const layout = layoutOf(job.objective);
+    const point = await folder.resume(layout);
+    for (const sentence of point.damaged) settings.onNotice(sentence);
+    await keepSources(folder.path, job.sources, point.state !== undefined);
+    settings.onNotice(describeWork(layout, config.workers));
+    signal.throwIfAborted();
+    const model = encodeObjective(job.objective);
+    const engine = await parallelEngine(model, layout, job.initial, job.optimizer, config.workers);
+    try {
+      return await trainIn(folder, job, engine, point, `fourstep train ${kind}`, settings);
+    } finally {
+      await engine.dispose();
+    }
+  } finally {
+    await job.dispose();
+  }
+}
+
+/** Trains with an engine that is ready. */
+async function trainIn(
+  folder: RunFolder,
+  job: TrainingJob,
+  engine: TrainingEngine,
+  { state: begun }: ResumePoint,
+  title: string,
+  { signal, onNotice, onStep }: RunSettings,
+): Promise<RunOutcome> {
+  const { plan } = job;
+  if (begun !== undefined) {
+    await engine.restore(begun);
+    onNotice(`going on after step ${begun.step}`);
+  }
+  let files: readonly string[] | undefined;
+  const tellRun = (): Promise<string> => writeReport(folder.path, title, job.sheetCaption);
+  const outcome = await train({
+    engine,
+    plan,
+    firstStep: begun?.step ?? 0,
+    batchAt: (step) => job.batchAt(step),
+    save: async (state) => {
+      await folder.save(state, engine.layout);
+      files = await job.export(state);
+      await tellRun();
+    },
+    log: (entry) => folder.log(entry),
+    hooks: {
+      onStep: (entry) => onStep(entry, plan),
+      measure: (state) => job.measure(state),
+      onSample: async (state) => {
+        // A user who stops the run waits for no pictures.
+        if (signal.aborted) return;
+        const png = await job.sample(state).catch((error: unknown) => {
+          if (signal.aborted) return undefined;
+          throw error;
+        });
+        if (png !== undefined) await saveSampleSheet(folder.path, state.step, png);
+      },
+    },
+    clock: () => performance.now(),
+    signal,
+  });
+  // A run that was at its end already has its state, but perhaps not its result.
+  if (files === undefined && !outcome.stopped) files = await job.export(await engine.state());
+  return { ...outcome, files: files ?? [], report: await tellRun() };
+}
+
+/** The flat layout of an objective's parameters. */
+function layoutOf({ parameters }: Objective): ParameterLayout {
+  return layParametersOut(parameters.map(({ name, stored }) => ({ name, shape: stored })));
+}
+
+function describeWork({ length }: ParameterLayout, workers: number): string {
+  const cores = workers === 1 ? "one core" : `${workers} cores`;
+  return `compiling; ${length.toLocaleString("en")} parameters train on ${cores}`;
+}
