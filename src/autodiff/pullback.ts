@@ -52,6 +52,7 @@ function accumulate(a: Value | undefined, b: Value, shape: readonly number[]): V
 /**
  * Vector-Jacobian product by reverse mode: for results `outputs` with gradients `outputGradients`, the gradients of
  * `wrt`, each in its value's shape (zeros where nothing depends on it). What it returns is a graph like any other.
+ * Where one of `wrt` depends on another, the other's gradient counts that path too.
  * @throws ShapeError when a gradient does not have its result's shape
  */
 export function pullback(
@@ -59,7 +60,28 @@ export function pullback(
   outputGradients: readonly Value[],
   wrt: readonly Value[],
 ): readonly Value[] {
-  const order = operationsInOrder(outputs);
+  return throughOperations(operationsInOrder(outputs), outputs, outputGradients, wrt);
+}
+
+/**
+ * The same for `wrt` taken as independent: nothing behind them is looked at. Rules that differentiate a part of a graph
+ * need this, since the differentiation that called them goes on behind its inputs.
+ * @throws ShapeError when a gradient does not have its result's shape
+ */
+export function localPullback(
+  outputs: readonly Value[],
+  outputGradients: readonly Value[],
+  wrt: readonly Value[],
+): readonly Value[] {
+  return throughOperations(operationsInOrder(outputs, new Set(wrt)), outputs, outputGradients, wrt);
+}
+
+function throughOperations(
+  order: readonly Operation[],
+  outputs: readonly Value[],
+  outputGradients: readonly Value[],
+  wrt: readonly Value[],
+): readonly Value[] {
   const live = dependents(order, new Set(wrt));
   const gradients = new Map<Value, Value>();
   outputs.forEach((output, i) => {

@@ -1,5 +1,6 @@
 import type { Build } from "../../src/autodiff/check.ts";
 import { pullback } from "../../src/autodiff/pullback.ts";
+import { recompute } from "../../src/autodiff/recompute.ts";
 import { add, div, mul, sub } from "../../src/graph/ops/arithmetic.ts";
 import { attention } from "../../src/graph/ops/attention.ts";
 import { barrier } from "../../src/graph/ops/barrier.ts";
@@ -149,6 +150,18 @@ export const kinds: { readonly [K in OperationKind]: Cases } = {
     each: (x, g, b) => groupNorm(x!, g!, b!, { groups: 4, epsilon: 1e-3 }),
   },
   barrier: { plain: (x, after) => mul(barrier(x!, after!), x!) },
+  recompute: {
+    plain: (x, w) => recompute([x!], ([z]) => elementwise.silu(matmul(z!, w!))),
+    twoInputs: (x, y) => recompute([x!, y!, x!], ([a, b, c]) => mul(mul(a!, b!), elementwise.tanh(c!))),
+    sharedWeight: (x, w) => recompute([matmul(x!, w!)], ([z]) => elementwise.tanh(add(matmul(z!, w!), x!))),
+    nested: (x, w) => {
+      const layer = (z: Value): Value => elementwise.silu(matmul(z, w!));
+      return recompute([x!, x!], ([z, again]) => {
+        const inner = layer(z!);
+        return layer(recompute([inner, inner], ([a, b]) => mul(add(a!, mul(again!, z!)), elementwise.tanh(b!))));
+      });
+    },
+  },
 };
 
 /** The gradient of sum f(x)^2 with respect to the first input, as a function of all inputs. */
@@ -169,6 +182,10 @@ export const compositions: Readonly<Record<string, Cases>> = {
   },
   reduceMean: { last: (x) => reduceMean(x!, [-1]), all: (x) => meanOfAll(mul(x!, x!)) },
   pointwise: { plain: conv({}), batch: conv({}) },
+  groupNormOfItself: {
+    // The weight is also behind the input: its gradient has two paths.
+    one: (x, g, b) => groupNorm(mul(x!, reshape(g!, [4, 1, 1, 1])), g!, b!, { groups: 2, epsilon: 1e-5 }),
+  },
   groupNormOfBatch: {
     three: (x, g, b) => groupNorm(x!, g!, b!, { groups: 2, epsilon: 1e-5 }),
     one: (x, g, b) => groupNormOfBatch(x!, g!, b!, { groups: 2, epsilon: 1e-5 }),
@@ -201,6 +218,7 @@ export const compositions: Readonly<Record<string, Cases>> = {
     conv2dStride2: slope(stride2batch!),
     conv2dGroups: slope(groups2!),
     attention: slope((q, k, v) => attention(q!, k!, v!, { heads: 2, batch: 2 })),
+    recompute: slope((x, w) => recompute([x!], ([z]) => elementwise.silu(matmul(z!, w!)))),
     gather: slope((table, rows) => gather(table!, rows!)),
   },
 };

@@ -5,7 +5,7 @@ import { conv2dRule, convolutionRule, convTransposeRule } from "./convolution.ts
 import * as elementwise from "./elementwise.ts";
 import { groupNormRule, layerNormRule } from "./normalisation.ts";
 import { gemmRule, matmulRule } from "./product.ts";
-import { barrierRule } from "./recomputation.ts";
+import { barrierRule, recomputeRule } from "./recomputation.ts";
 import { reduceSumRule, reduceSumSquareRule, softmaxRule } from "./reduction.ts";
 import { sumPoolRule, upsampleRule } from "./resampling.ts";
 import * as structure from "./structure.ts";
@@ -57,4 +57,5 @@ export const rules: { readonly [K in OperationKind]: Rule<K> } = {
   layerNorm: layerNormRule,
   groupNorm: groupNormRule,
   barrier: barrierRule,
+  recompute: recomputeRule,
 };

@@ -3,7 +3,7 @@ import { groupNormOfBatch } from "../../graph/ops/normalisation.ts";
 import { reduceSum } from "../../graph/ops/reduction.ts";
 import { reshape } from "../../graph/ops/structure.ts";
 import { whole } from "../broadcast.ts";
-import { pullback } from "../pullback.ts";
+import { localPullback } from "../pullback.ts";
 import type { Rule } from "../rule.ts";
 
 /**
@@ -42,4 +42,4 @@ export const layerNormRule: Rule<"layerNorm"> = (
 
 /** The runtime's kernel keeps no statistics: the gradient is that of the same arithmetic written out. */
 export const groupNormRule: Rule<"groupNorm"> = (g, { inputs: [x, gamma, beta], outputs: [y], attributes }) =>
-  pullback([groupNormOfBatch(x!, gamma!, beta!, attributes)], [whole(g, y!.shape)], [x!, gamma!, beta!]);
+  localPullback([groupNormOfBatch(x!, gamma!, beta!, attributes)], [whole(g, y!.shape)], [x!, gamma!, beta!]);

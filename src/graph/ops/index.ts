@@ -5,6 +5,7 @@ import type { conv2dOperation, convolutionOperation, convTransposeOperation } fr
 import type * as elementwise from "./elementwise.ts";
 import type { groupNormOperation, layerNormOperation } from "./normalisation.ts";
 import type { gemmOperation, matmulOperation } from "./product.ts";
+import type { recomputeOperation } from "./recompute.ts";
 import type { reduceSumOperation, reduceSumSquareOperation, softmaxOperation } from "./reduction.ts";
 import type { sumPoolOperation, upsampleOperation } from "./resampling.ts";
 import type * as structure from "./structure.ts";
@@ -55,6 +56,7 @@ interface All {
   readonly layerNorm: typeof layerNormOperation;
   readonly groupNorm: typeof groupNormOperation;
   readonly barrier: typeof barrierOperation;
+  readonly recompute: typeof recomputeOperation;
 }
 
 /** Every kind of operation: the key to the gradient rules, which the compiler holds complete. */
