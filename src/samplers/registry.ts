@@ -5,14 +5,15 @@ import { lcmFromConfig } from "./lcm.ts";
 import type { SamplerRequest } from "./request.ts";
 import type { Sampler } from "./sampler.ts";
 
-/** How each sampler is made from a scheduler configuration, by the name that users write. */
-export const samplers = {
+/** What users write. */
+export type SamplerName = "lcm" | "ddim" | "euler";
+
+/** How each sampler is made from a scheduler configuration. */
+export const samplers: Readonly<Record<SamplerName, (request: SamplerRequest) => Sampler>> = {
   lcm: lcmFromConfig,
   ddim: ddimFromConfig,
   euler: eulerFromConfig,
-} as const satisfies Readonly<Record<string, (request: SamplerRequest) => Sampler>>;
-
-export type SamplerName = keyof typeof samplers;
+};
 
 /** Every sampler's name. */
 export const samplerNames: readonly SamplerName[] = Object.keys(samplers) as SamplerName[];
