@@ -146,22 +146,28 @@ describe("denoising", () => {
 describe("latent consistency distillation of an adapter", () => {
   const fixture = trainingFixture("lcd-lora");
 
-  describe.each(["branch", "weight"] as const)("%s", (form) => {
-    it.each(cases)("has the published script's loss and gradients: %s", async (name, seed) => {
-      const one = fixture.metadata(name) as ConsistencyCase;
-      const trainable = new TrainableParameters();
-      const frozen = frozenUnet();
-      const rule = loraRule(trainable.source(loraPrefix), { ...adapter, form });
-      const branch = denoiser(layers(frozen, rule), unet, undefined);
-      const roles: DistillationRoles =
-        form === "weight"
-          ? loraRoles(frozen, unet, trainable, { ...adapter, averagedTarget: false })
-          : { student: branch, target: branch, teacher: denoiser(layers(frozen), unet, undefined) };
-      const objective = distillation(roles, unet, trainable, distanceOf(one), 3);
-      const batch = distillationOf(distillationOptions(one.prediction, seed), 3);
-      expect([...(batch["start"]!.data as Float32Array)]).toEqual(starts(one));
-      expectPass(fixture, name, await passOf(objective, batch));
-    });
+  it.each(cases)("has the published script's loss and gradients: %s", async (name, seed) => {
+    const one = fixture.metadata(name) as ConsistencyCase;
+    const trainable = new TrainableParameters();
+    const roles = loraRoles(frozenUnet(), unet, trainable, { ...adapter, averagedTarget: false });
+    const objective = distillation(roles, unet, trainable, distanceOf(one), 3);
+    const batch = distillationOf(distillationOptions(one.prediction, seed), 3);
+    expect([...(batch["start"]!.data as Float32Array)]).toEqual(starts(one));
+    expectPass(fixture, name, await passOf(objective, batch));
+  });
+
+  it("has them too where the adapter is a branch of its own beside each layer", async () => {
+    const trainable = new TrainableParameters();
+    const frozen = frozenUnet();
+    const rule = loraRule(trainable.source(loraPrefix), { ...adapter, form: "branch" });
+    const student = denoiser(layers(frozen, rule), unet, undefined);
+    const roles = { student, target: student, teacher: denoiser(layers(frozen), unet, undefined) };
+    const objective = distillation(roles, unet, trainable, { kind: "huber", c: 0.001 }, 3);
+    expectPass(
+      fixture,
+      "epsilon-huber",
+      await passOf(objective, distillationOf(distillationOptions("epsilon", 5432), 3)),
+    );
   });
 });
 
@@ -198,8 +204,8 @@ describe("latent consistency fine-tuning", () => {
 describe("the autoencoder", () => {
   it("has torch's loss, gradients and metrics", async () => {
     const fixture = trainingFixture("autoencoder");
-    const { klWeight } = fixture.metadata("autoencoder") as { klWeight: number };
-    const objective = autoencoderObjective(autoencoder, { batch: 2, size: 16, klWeight });
+    const weights = fixture.metadata("autoencoder") as { klWeight: number; hueWeight: number };
+    const objective = autoencoderObjective(autoencoder, { batch: 2, size: 16, ...weights });
     const pictures = formulaMaps("pictures", [2, 3, 16, 16]);
     const clamped = { ...pictures, data: pictures.data.map((x) => Math.min(1, Math.max(-1, x))) };
     const batch = autoencoderBatch(autoencoder, clamped, 0, 0, 0);
@@ -207,7 +213,7 @@ describe("the autoencoder", () => {
     expect(batch["noise"]!.shape).toEqual(noise.shape);
     const pass = await passOf(objective, { ...batch, noise });
     expectPass(fixture, "autoencoder", pass);
-    for (const metric of ["reconstruction", "kl"]) {
+    for (const metric of ["reconstruction", "hue", "kl"]) {
       expect(pass.metrics[metric]! / fixture.numbers(`autoencoder.${metric}`)[0]!).toBeCloseTo(1, 4);
     }
   });
