@@ -1,0 +1,47 @@
+/**
+ * Fourstep as a library, for Node and for browsers: graphs and gradients, models, samplers, adapters, drawing, training.
+ * What needs Node (files, workers, training jobs) is in `fourstep/node`.
+ */
+export { combineAdapters, mergeAdapters, type WeightedAdapter } from "./adapters/combine.ts";
+export { countLora } from "./adapters/count.ts";
+export { type LoadedAdapter, loadAdapter } from "./adapters/load.ts";
+export { type LoraModule, loraDelta } from "./adapters/lora.ts";
+export { loraRule } from "./adapters/lora-rule.ts";
+export { saveAdapter } from "./adapters/save.ts";
+export { lcmLoraTargets } from "./adapters/targets.ts";
+export { addTaskVectors, applyTaskVector, negateTaskVector, taskVector } from "./adapters/task-vector.ts";
+export { backward } from "./autodiff/backward.ts";
+export { pullback } from "./autodiff/pullback.ts";
+export { type NoiseSchedule, stableDiffusionSchedule } from "./diffusion/schedule.ts";
+export {
+  AdapterError,
+  CheckpointError,
+  FormatError,
+  FourstepError,
+  RuntimeFailure,
+  ShapeError,
+  UsageError,
+} from "./errors.ts";
+export { decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";
+export { encodePrompt } from "./generate/conditioning.ts";
+export { type Model, modelFromFolder } from "./generate/model.ts";
+export { createNetworks, type Networks } from "./generate/networks.ts";
+export { type Pixels, toPixels } from "./generate/pixels.ts";
+export { type DrawnPicture, textToImage } from "./generate/text-to-image.ts";
+export { encode, type OnnxModel } from "./graph/encode.ts";
+export { constant, input, scalar, type Value } from "./graph/value.ts";
+export { readDiffusersModel } from "./models/checkpoint/diffusers-folder.ts";
+export { type Layers, layers, type ParameterSource } from "./models/layers.ts";
+export { unet } from "./models/unet/unet.ts";
+export { onnxRuntime } from "./runtime/onnx-runtime.ts";
+export type { Device, Runtime, Session } from "./runtime/runtime.ts";
+export { createSampler, type SamplerName, samplerNames } from "./samplers/registry.ts";
+export type { Sampler, SamplingInput, SamplingStep } from "./samplers/sampler.ts";
+export { Mt19937 } from "./tensor/random/mt19937.ts";
+export { type DataType, filled, float32, int64, type Tensor } from "./tensor/tensor.ts";
+export type { TrainingEngine, TrainingState } from "./training/engine.ts";
+export { distillationBatch, distillationLoss } from "./training/lcd.ts";
+export { fineTuningBatch, fineTuningLoss } from "./training/lcf.ts";
+export { type TrainingRun, train } from "./training/loop.ts";
+export { encodeObjective, type Objective } from "./training/objective.ts";
+export { sessionEngine } from "./training/session-engine.ts";
