@@ -45,8 +45,12 @@ export function workerCrew<Reply extends { readonly kind: string }>(workers: rea
     failure ??= reason;
     const one = waiting;
     waiting = undefined;
-    // Only when no thread is left does the caller learn of it.
-    void dispose().then(() => one?.reject(failure!));
+    if (one === undefined) void dispose();
+    else rejectAtEnd(one.reject, failure);
+  };
+  /** Only when no thread is left does the caller learn of a failure. */
+  const rejectAtEnd = (reject: Waiting<Reply>["reject"], reason: RuntimeFailure): void => {
+    void dispose().then(() => reject(reason));
   };
   const answer = (index: number, reply: Reply): void => {
     const one = waiting;
@@ -75,7 +79,7 @@ export function workerCrew<Reply extends { readonly kind: string }>(workers: rea
   const collect = (): Promise<readonly Reply[]> =>
     new Promise((resolve, reject) => {
       if (failure === undefined) waiting = { replies: workers.map(() => undefined), resolve, reject };
-      else reject(failure);
+      else rejectAtEnd(reject, failure);
     });
   return {
     started: collect,
