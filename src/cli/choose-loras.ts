@@ -6,7 +6,7 @@ import { isLcmLora, type LoraChoice, ownLcmLora, parseLoraChoice } from "../node
 /** What of a command line decides on LoRAs. */
 export interface LoraWishes {
   /** `FILE[:weight]` each. */
-  readonly lora: readonly string[];
+  readonly lora?: readonly string[];
   /** Whether the model's own LCM-LoRA is used; by default, unless another sampler than lcm was asked for. */
   readonly lcm?: boolean;
   readonly sampler?: string;
@@ -16,7 +16,7 @@ export interface LoraWishes {
  * The LoRAs to use: the model's own LCM-LoRA first, unless it is not wanted or another was given, then those given.
  * @throws UsageError when a file is missing, or the model has no LCM-LoRA of its own and it was asked for
  */
-export function chooseLoras(modelFolder: string, { lora, lcm, sampler }: LoraWishes): readonly LoraChoice[] {
+export function chooseLoras(modelFolder: string, { lora = [], lcm, sampler }: LoraWishes): readonly LoraChoice[] {
   const given = lora.map((text) => parseLoraChoice(text, modelFolder));
   const wanted = lcm ?? (sampler === undefined || sampler === "lcm");
   if (!wanted || given.some(({ path }) => isLcmLora(path))) return given;

@@ -15,13 +15,15 @@ import { type Description, descriptionLines, type PictureDescription } from "./d
 /** What `fourstep inspect` was told. */
 export interface InspectOptions {
   readonly model?: string;
-  readonly json: boolean;
+  readonly json?: boolean;
 }
 
 /** Says what a path holds. @throws FourstepError when it is nothing known */
 export async function describePath(path: string, options: InspectOptions, { stdout }: CliContext): Promise<void> {
   const description = await describe(path, options.model);
-  stdout.write(options.json ? `${JSON.stringify(description)}\n` : `${descriptionLines(description).join("\n")}\n`);
+  stdout.write(
+    options.json === true ? `${JSON.stringify(description)}\n` : `${descriptionLines(description).join("\n")}\n`,
+  );
 }
 
 async function describe(path: string, model: string | undefined): Promise<Description> {

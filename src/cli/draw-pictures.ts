@@ -22,17 +22,17 @@ import type { Drawing } from "./picture-settings.ts";
 /** What `fourstep generate` was told. */
 export interface GenerateOptions {
   readonly model?: string;
-  readonly lora: readonly string[];
+  readonly lora?: readonly string[];
   readonly lcm?: boolean;
   readonly sampler?: SamplerName;
   readonly steps?: number;
   readonly guidance?: number;
-  readonly negative: string;
+  readonly negative?: string;
   readonly seed?: number;
   readonly size?: Size;
   readonly count: number;
   readonly out: string;
-  readonly json: boolean;
+  readonly json?: boolean;
   readonly preview: boolean;
 }
 
@@ -79,7 +79,7 @@ async function prepare(path: string, opened: OpenedModel, prompt: string, option
   const { files } = opened;
   const choices = chooseLoras(path, options);
   const acceleration = accelerationOf(files, choices);
-  const { sampler: samplerName, steps, guidance: guidanceScale } = options;
+  const { sampler: samplerName, steps, guidance: guidanceScale, negative: negativePrompt = "" } = options;
   const plan = planDrawing(
     {
       ...(samplerName === undefined ? {} : { sampler: samplerName }),
@@ -96,13 +96,13 @@ async function prepare(path: string, opened: OpenedModel, prompt: string, option
   const drawing: Drawing = {
     ...plan,
     prompt,
-    negativePrompt: options.negative,
+    negativePrompt,
     modelName: basename(resolve(path)),
     loras: adapters.map(({ adapter, weight }) => ({ name: adapter.name.replace(/\.safetensors$/i, ""), weight })),
     size,
     seed: options.seed ?? randomInt(seeds),
   };
-  const warnings = [...planWarnings(plan, acceleration, options.negative), ...adapters.flatMap(adapterWarnings)];
+  const warnings = [...planWarnings(plan, acceleration, negativePrompt), ...adapters.flatMap(adapterWarnings)];
   return { drawing, model, sampler, warnings };
 }
 

@@ -13,7 +13,7 @@ export interface ReportOptions {
   readonly count: number;
   /** Folder of the pictures. */
   readonly out: string;
-  readonly json: boolean;
+  readonly json?: boolean;
   readonly preview: boolean;
 }
 
@@ -30,7 +30,7 @@ export class DrawingReport {
     this.drawing = drawing;
     this.options = options;
     this.context = context;
-    const shows = options.preview && !options.json;
+    const shows = options.preview && options.json !== true;
     this.terminal = shows ? terminalPictures(context.stdout, context.env) : { kind: "none" };
   }
 
@@ -64,7 +64,7 @@ export class DrawingReport {
     const { stdout, stderr } = this.context;
     const { prompt, negativePrompt, modelName, loras, sampler, steps, guidanceScale, size } = this.drawing;
     const networkCalls = this.images.reduce((sum, image) => sum + image.networkCalls, 0);
-    if (json) {
+    if (json === true) {
       const result = {
         images: this.images,
         model: modelName,
@@ -94,7 +94,7 @@ export class DrawingReport {
     const png = await encodePng(bytes, { [infotextKeyword]: settings });
     const path = await writeNewPicture(out, pictureStem(this.drawing.prompt, seed), png);
     this.images.push({ path, seed, networkCalls });
-    if (json) return;
+    if (json === true) return;
     const { stdout } = this.context;
     stdout.write(await showPicture(bytes, png, this.terminal));
     stdout.write(`${path}  seed ${seed}\n`);

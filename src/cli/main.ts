@@ -2,6 +2,7 @@
 import type { CliCommand, CliContext } from "./command.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { trainCommand } from "./commands/train.ts";
 import { packageVersion } from "./package-version.ts";
 import { isEntry, processContext } from "./process-context.ts";
 import { runCli } from "./run-cli.ts";
@@ -10,6 +11,7 @@ import { runCli } from "./run-cli.ts";
 const commands: readonly CliCommand[] = [
   generateCommand, //
   inspectCommand,
+  trainCommand,
 ];
 
 /** Runs `fourstep` with these words; gives the exit code. */

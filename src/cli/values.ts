@@ -19,7 +19,7 @@ export function numberWithin(lowest: number, highest: number): (text: string) =>
 }
 
 /** Gathers the values of an option that may be given more than once. */
-export function collect(value: string, before: readonly string[]): readonly string[] {
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

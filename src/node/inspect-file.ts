@@ -56,7 +56,6 @@ export async function describeFile(
 ): Promise<LoraDescription | TensorsDescription> {
   await using source = await openFileSource(path);
   const header = await readSafetensorsHeader(source);
-  if (![...header.tensors.keys()].some((key) => loraKey.test(key))) return describeTensors(source.name, header);
   let best: { readonly base: string; readonly adapter: LoadedAdapter } | undefined;
   let refusal: AdapterError | undefined;
   for (const base of candidates(bases)) {
@@ -69,7 +68,10 @@ export async function describeFile(
       refusal ??= error;
     }
   }
-  if (best === undefined) throw refusal ?? new AdapterError(`${source.name}: it fits no known model.`);
+  if (best === undefined) {
+    if (refusal !== undefined && [...header.tensors.keys()].some((key) => loraKey.test(key))) throw refusal;
+    return describeTensors(source.name, header);
+  }
   const { adapter, base } = best;
   const { name, dialect, parameters, rank, alpha, unmatched, leftOver, metadata } = adapter;
   return {

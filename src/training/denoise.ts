@@ -48,6 +48,8 @@ export interface DenoiseBatchOptions {
   readonly prediction: PredictionType;
   /** Clamp of the signal-to-noise weight (Hang et al. 2023); 0 weighs all levels alike. */
   readonly minSnrGamma: number;
+  /** Least weight of the picture\'s error at high noise, see `minSnrWeight`; 0 is min-SNR as published. */
+  readonly snrFloor: number;
   readonly seed: number;
 }
 
@@ -56,7 +58,7 @@ export interface DenoiseBatchOptions {
  * @param latents scaled, maps `[channels, batch, h, w]`; `tokens` `[batch, tokens]`
  */
 export function denoiseBatch(
-  { schedule, prediction, minSnrGamma, seed }: DenoiseBatchOptions,
+  { schedule, prediction, minSnrGamma, snrFloor, seed }: DenoiseBatchOptions,
   latents: Tensor<"float32">,
   tokens: Tensor<"int64">,
   step: number,
@@ -67,7 +69,7 @@ export function denoiseBatch(
   const forward = timesteps.map((t) => forwardCoefficients(schedule, t));
   const target = timesteps.map((t) => targetCoefficients(prediction, alphaAt(schedule, t), sigmaAt(schedule, t)));
   const weight = timesteps.map((t) =>
-    minSnrGamma > 0 ? minSnrWeight(prediction, signalToNoise(schedule, t), minSnrGamma) : 1,
+    minSnrGamma > 0 ? minSnrWeight(prediction, signalToNoise(schedule, t), minSnrGamma, snrFloor) : 1,
   );
   return {
     latents,

@@ -1,3 +1,4 @@
+import { CheckpointError } from "../errors.ts";
 import { counterNormal, counterUniform } from "../tensor/random/counter.ts";
 import { elementCount, type Tensor } from "../tensor/tensor.ts";
 import { fromStored, type TrainableParameter, toStored } from "./parameters.ts";
@@ -46,7 +47,10 @@ export function parametersAsFiles(
   return tensors;
 }
 
-/** First values of all parameters: those given by name in file shapes, else fresh ones. */
+/**
+ * First values of all parameters: those given by name in file shapes, else fresh ones.
+ * @throws CheckpointError when a given tensor has another shape than its parameter
+ */
 export function firstValues(
   parameters: readonly TrainableParameter[],
   seed: number,
@@ -56,9 +60,20 @@ export function firstValues(
   let offset = 0;
   for (const parameter of parameters) {
     const known = given?.get(parameter.name);
-    const values = known === undefined ? initialise(parameter, seed) : toStored(known.data, known.shape);
+    const values = known === undefined ? initialise(parameter, seed) : givenValues(parameter, known);
     vector.set(values, offset);
     offset += values.length;
   }
   return vector;
+}
+
+function givenValues({ name, shape }: TrainableParameter, known: Tensor<"float32">): Float32Array {
+  // A matrix and a 1x1 convolution hold the same numbers, and files differ on which of them a layer is.
+  const sizes = (one: readonly number[]): string => one.filter((size) => size !== 1).join();
+  if (sizes(known.shape) !== sizes(shape)) {
+    throw new CheckpointError(
+      `The tensor given for "${name}" has the shape [${known.shape.join(", ")}], but the model asks for [${shape.join(", ")}]; start from a file of the same model.`,
+    );
+  }
+  return toStored(known.data, shape);
 }

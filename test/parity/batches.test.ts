@@ -36,7 +36,7 @@ function expectColumns(
 
 describe("denoiseBatch", () => {
   it.each(predictions)("has the numbers of diffusers' scheduler: %s", (prediction) => {
-    const batch = denoiseBatch({ schedule, prediction, minSnrGamma: 5, seed: 1 }, latents, tokens, 2, 0);
+    const batch = denoiseBatch({ schedule, prediction, minSnrGamma: 5, snrFloor: 0, seed: 1 }, latents, tokens, 2, 0);
     const timesteps = values(batch, "timesteps");
     expect(new Set(timesteps).size).toBeGreaterThan(250);
     expectColumns(batch, "forward", 2, ["clean", "noisy"], timesteps);
@@ -50,7 +50,7 @@ describe("denoiseBatch", () => {
   });
 
   it("weighs all levels alike without gamma, and draws anew for each step and part", () => {
-    const options = { schedule, prediction: "epsilon", minSnrGamma: 0, seed: 1 } as const;
+    const options = { schedule, prediction: "epsilon", minSnrGamma: 0, snrFloor: 0, seed: 1 } as const;
     const [one, again, next, other] = [
       [2, 0],
       [2, 0],

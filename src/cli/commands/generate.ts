@@ -29,7 +29,7 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     .description("Draws pictures from a prompt and writes them as PNG files.")
     .argument("<prompt...>", "what the pictures show; the quotes may be left out")
     .option("--model <folder>", "model folder as diffusers writes it (default: the model that comes with the package)")
-    .option("--lora <file[:weight]>", "LoRA to add, weight 1 unless told; may be given more than once", collect, [])
+    .option("--lora <file[:weight]>", "LoRA to add, weight 1 unless told; may be given more than once", collect)
     .option("--lcm", "use the model's LCM-LoRA with any sampler")
     .option("--no-lcm", "leave the model's LCM-LoRA out")
     .addOption(
@@ -37,7 +37,7 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     )
     .option("--steps <n>", "steps (default: 4, without LCM-LoRA 32)", wholeNumber(1, 1000))
     .option("--guidance <g>", "guidance scale; 1 is off (default: 1, without LCM-LoRA 4)", numberWithin(0, 100))
-    .option("--negative <prompt>", "what the pictures do not show; needs a guidance above 1", "")
+    .option("--negative <prompt>", "what the pictures do not show; needs a guidance above 1")
     .option(
       "--seed <n>",
       "of the first picture; each further one's is one higher (default: random)",
@@ -46,7 +46,7 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     .option("--size <WxH>", "in pixels (default: as the model was trained)", pictureSize)
     .option("--count <n>", "how many pictures", wholeNumber(1, 10000), 1)
     .option("--out <folder>", "where to write them", ".")
-    .option("--json", "print one JSON object on stdout", false)
+    .option("--json", "print one JSON object on stdout")
     .option("--no-preview", "do not show the pictures in the terminal")
     .addHelpText("after", more)
     .action(async (prompt: readonly string[], options: GenerateOptions) => {

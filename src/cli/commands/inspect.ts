@@ -17,7 +17,7 @@ export const inspectCommand: CliCommand = (program: Command, context: CliContext
     .description("Says what a model's folder, a LoRA, another safetensors file or a PNG picture holds.")
     .argument("<path>", "a folder as diffusers writes it, a safetensors file or a PNG file")
     .option("--model <folder>", "model that a LoRA is compared with (default: the model that comes with the package)")
-    .option("--json", "print one JSON object on stdout", false)
+    .option("--json", "print one JSON object on stdout")
     .addHelpText("after", more)
     .action(async (path: string, options: InspectOptions) => {
       const { describePath } = await import("../describe-path.ts");

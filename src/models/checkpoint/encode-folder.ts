@@ -50,7 +50,8 @@ export function encodeDiffusersFolder(
   const text = (path: string, content: string): void => {
     files.set(path, new TextEncoder().encode(content));
   };
-  const json = (path: string, value: unknown): void => text(path, `${JSON.stringify(value, undefined, 2)}\n`);
+  const json = (path: string, value: unknown): void =>
+    text(path, `${JSON.stringify(value, undefined, 2).replace(wholeFloat, "$1.0")}\n`);
   const part = (folder: string, file: string, { config, tensors }: PartContents, head: JsonObject): void => {
     json(`${folder}/config.json`, { ...head, ...config, ...head });
     files.set(`${folder}/${file}`, encodeSafetensors(narrow(tensors, type, folder), { format: "pt" }));
@@ -89,6 +90,9 @@ export function encodeDiffusersFolder(
   json("scheduler/scheduler_config.json", { ...model.scheduler, _diffusers_version: version });
   return files;
 }
+
+/** Fields that transformers takes as floats only: whole numbers there need a point, which JavaScript does not write. */
+const wholeFloat = /^( *"(?:initializer_factor|initializer_range|layer_norm_eps|attention_dropout)": -?\d+)(?=,?$)/gm;
 
 /** Weights in the element type of the file. */
 function narrow(tensors: ReadonlyMap<string, Tensor<"float32">>, type: FloatType, folder: string): Map<string, Tensor> {

@@ -4,9 +4,9 @@ import { concat } from "../../graph/ops/structure.ts";
 import type { Value } from "../../graph/value.ts";
 import { within } from "../../graph/within.ts";
 import type { Layers } from "../layers.ts";
+import { resnet } from "../resnet.ts";
 import type { UNetConfig, UNetLevel } from "./config.ts";
 import { timeEmbedding, timestepSinusoid } from "./embeddings.ts";
-import { resnet } from "../resnet.ts";
 import { transformer } from "./transformer.ts";
 
 export interface UNetInputs {

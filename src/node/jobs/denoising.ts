@@ -17,8 +17,8 @@ export function denoisingBatches(
   scheduler: SchedulerConfig,
   set: CaptionedSet,
 ): Pick<JobParts, "batchAt" | "measures"> {
-  const { seed, minSnrGamma } = config;
-  const noise = { ...noiseOf(scheduler), minSnrGamma };
+  const { seed, minSnrGamma, snrFloor } = config;
+  const noise = { ...noiseOf(scheduler), minSnrGamma, snrFloor };
   const batches = (parts: readonly CaptionedLatents[], from: number, step: number): Batch[] =>
     parts.map(({ latents, tokens }, part) => denoiseBatch({ ...noise, seed: from }, latents, tokens, step, part));
   const fixedSeed = measureSeed(seed);

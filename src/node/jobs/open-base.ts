@@ -66,7 +66,7 @@ export async function openBase(path: string): Promise<OpenedBase> {
 export async function openAutoencoder(path: string): Promise<MemoryAutoencoder> {
   await using folder = await openModelFolder(path);
   const alone = !(await folder.exists("vae/config.json")) && (await folder.exists("config.json"));
-  return autoencoderInMemory(await readAutoencoder(folder, alone ? "." : "vae"));
+  return await autoencoderInMemory(await readAutoencoder(folder, alone ? "." : "vae"));
 }
 
 /** SHA-256 of an autoencoder's configuration and weights. */

@@ -1,4 +1,3 @@
-import sharp from "sharp";
 import { encodePrompt } from "../../generate/conditioning.ts";
 import type { Model } from "../../generate/model.ts";
 import { createNetworks } from "../../generate/networks.ts";
@@ -9,6 +8,7 @@ import { createSampler, type SamplerName } from "../../samplers/registry.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { SampleConfig } from "../../training/config/common.ts";
 import { type CaptionRecord, plainCaption } from "../../training/data/captions.ts";
+import { encodePng } from "../picture-files.ts";
 
 /** Prompts of a sheet where the config names none. */
 const promptsOfSet = 8;
@@ -79,7 +79,5 @@ export async function encodeSheet(pictures: readonly Tensor<"float32">[], column
     const corner = Math.floor(n / columns) * height * stride + (n % columns) * width * 3;
     for (let y = 0; y < height; y++) bytes.set(data.subarray(y * width * 3, (y + 1) * width * 3), corner + y * stride);
   });
-  return sharp(bytes, { raw: { width: columns * width, height: rows * height, channels: 3 } })
-    .png()
-    .toBuffer();
+  return encodePng({ width: columns * width, height: rows * height, data: bytes }, {});
 }

@@ -26,7 +26,7 @@ export function startFromBase(tensors: ReadonlyMap<string, Tensor>): StartValues
  */
 export async function readStartAdapter(path: string, { unet }: MemoryModel): Promise<LoadedAdapter> {
   await using source = await openFileSource(path);
-  return loadAdapter(source, unetTable(unet.config).modules);
+  return await loadAdapter(source, unetTable(unet.config).modules);
 }
 
 /** A whole U-Net's values from its weights with an adapter merged in. */

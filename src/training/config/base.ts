@@ -8,6 +8,8 @@ export interface DenoisingConfig {
   readonly captionDropout: number;
   /** Clamp of the signal-to-noise weight (Hang et al. 2023); 0 weighs all noise levels alike. */
   readonly minSnrGamma: number;
+  /** Least weight of the picture's error at high noise; 0 is min-SNR as published. */
+  readonly snrFloor: number;
 }
 
 /** Config of `train base`: a U-Net with its text encoder and vocabulary, over a trained autoencoder. */
@@ -36,6 +38,7 @@ export const baseTrainingDefaults: Omit<BaseTrainingConfig, RequiredCommon | "au
   emaDecay: 0.999,
   captionDropout: 0.1,
   minSnrGamma: 5,
+  snrFloor: 0,
   scheduler: { beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012, prediction_type: "epsilon" },
   vocabularySize: 2048,
   vocabularyData: [],
@@ -46,6 +49,7 @@ export const baseTrainingDefaults: Omit<BaseTrainingConfig, RequiredCommon | "au
 export const denoisingShape: Shape<DenoisingConfig> = {
   captionDropout: between(0, 1),
   minSnrGamma: between(0, Number.POSITIVE_INFINITY),
+  snrFloor: between(0, 5),
 };
 
 /** How each key is checked. */

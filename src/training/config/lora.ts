@@ -38,6 +38,7 @@ export const loraTrainingDefaults: Omit<LoraTrainingConfig, RequiredCommon | "ba
   warmup: 100,
   captionDropout: 0.1,
   minSnrGamma: 5,
+  snrFloor: 0,
   sample: { ...commonDefaults.sample, steps: 32, guidanceScale: 4 },
 };
 
