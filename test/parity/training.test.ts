@@ -72,6 +72,9 @@ const size = 8;
 const adapter = { rank: 3, alpha: 1.5, targets: lcmLoraTargets };
 const schedule = stableDiffusionSchedule();
 
+/** Graphs of training are large to compile where other work keeps the cores busy. */
+const patience = { timeout: 600_000 };
+
 interface ConsistencyCase {
   readonly prediction: "epsilon" | "v_prediction";
   readonly distance: "huber" | "l2";
@@ -128,7 +131,7 @@ function distillation(
 /** Starts of the skips that the fixture was made for. */
 const starts = ({ draws: [indices] }: ConsistencyCase): number[] => indices.map((n) => 20 * (n + 1) - 1);
 
-describe("denoising", () => {
+describe("denoising", patience, () => {
   const fixture = trainingFixture("denoise");
 
   it.each(["epsilon", "v_prediction"] as const)("has torch's loss and gradients: %s", async (prediction) => {
@@ -143,7 +146,7 @@ describe("denoising", () => {
   });
 });
 
-describe("latent consistency distillation of an adapter", () => {
+describe("latent consistency distillation of an adapter", patience, () => {
   const fixture = trainingFixture("lcd-lora");
 
   it.each(cases)("has the published script's loss and gradients: %s", async (name, seed) => {
@@ -171,7 +174,7 @@ describe("latent consistency distillation of an adapter", () => {
   });
 });
 
-describe("latent consistency distillation of a whole model", () => {
+describe("latent consistency distillation of a whole model", patience, () => {
   const fixture = trainingFixture("lcd-full");
 
   it.each(cases)("has the published script's loss and gradients: %s", async (name, seed) => {
@@ -184,7 +187,7 @@ describe("latent consistency distillation of a whole model", () => {
   });
 });
 
-describe("latent consistency fine-tuning", () => {
+describe("latent consistency fine-tuning", patience, () => {
   const fixture = trainingFixture("lcf-lora");
 
   it.each(cases)("has torch's loss and gradients: %s", async (name, seed) => {
@@ -201,7 +204,7 @@ describe("latent consistency fine-tuning", () => {
   });
 });
 
-describe("the autoencoder", () => {
+describe("the autoencoder", patience, () => {
   it("has torch's loss, gradients and metrics", async () => {
     const fixture = trainingFixture("autoencoder");
     const weights = fixture.metadata("autoencoder") as { klWeight: number; hueWeight: number };
@@ -219,7 +222,7 @@ describe("the autoencoder", () => {
   });
 });
 
-describe("optimiser steps", () => {
+describe("optimiser steps", patience, () => {
   it("lead to torch's parameters and averages", async () => {
     const fixture = trainingFixture("optimiser");
     const { rate, ...settings } = fixture.metadata("settings") as OptimizerSettings & { rate: number };
