@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CheckpointError } from "../../errors.ts";
 import { parseConfig } from "../config.ts";
 
 const perBlock = z.union([z.number().int().positive(), z.array(z.number().int().positive()).readonly()]);
@@ -33,6 +34,42 @@ const schema = z.object({
 });
 
 type Parsed = z.infer<typeof schema>;
+
+/** Settings that change the network in ways that this one does not know, with the values that change nothing. */
+const unchanged: Readonly<Record<string, readonly unknown[]>> = {
+  addition_embed_type: [null],
+  class_embed_type: [null],
+  num_class_embeds: [null],
+  encoder_hid_dim: [null],
+  encoder_hid_dim_type: [null],
+  reverse_transformer_layers_per_block: [null],
+  only_cross_attention: [false],
+  dual_cross_attention: [false],
+  class_embeddings_concat: [false],
+  resnet_time_scale_shift: ["default"],
+  resnet_skip_time_act: [false],
+  resnet_out_scale_factor: [1],
+  mid_block_scale_factor: [1],
+  mid_block_only_cross_attention: [null, false],
+  cross_attention_norm: [null],
+  time_embedding_type: ["positional"],
+  time_embedding_act_fn: [null],
+  timestep_post_act: [null],
+  conv_in_kernel: [3],
+  conv_out_kernel: [3],
+  center_input_sample: [false],
+  attention_type: ["default"],
+};
+
+function refuseUnknown(json: unknown): void {
+  for (const [key, values] of Object.entries(unchanged)) {
+    const value = (json as Readonly<Record<string, unknown>>)[key];
+    if (value === undefined || values.includes(value)) continue;
+    throw new CheckpointError(
+      `unet/config.json: "${key}" is ${JSON.stringify(value)}, which this U-Net does not know; it reads models where it is ${values.map((one) => JSON.stringify(one)).join(" or ")}.`,
+    );
+  }
+}
 
 /** One level of the U-Net, all of diffusers' shorthand resolved. */
 export interface UNetLevel {
@@ -72,13 +109,20 @@ const at = (value: number | readonly number[], level: number): number =>
  */
 export function unetConfig(json: unknown): UNetConfig {
   const config: Parsed = parseConfig("unet/config.json", schema, json);
+  refuseUnknown(json);
   const levels = config.block_out_channels.length;
   // diffusers' own name for the number of heads, by a mistake that it keeps for old checkpoints, is attention_head_dim.
   const heads = config.num_attention_heads ?? config.attention_head_dim;
   const depths = config.transformer_layers_per_block;
   const depthAt = (level: number): number => {
     const one = typeof depths === "number" ? depths : depths[level]!;
-    return typeof one === "number" ? one : one[0]!;
+    if (typeof one === "number") return one;
+    const [first] = one;
+    if (one.some((n) => n !== first))
+      throw new CheckpointError(
+        `unet/config.json: "transformer_layers_per_block" gives the layers of one block different depths (${one.join(", ")}), which this U-Net does not know.`,
+      );
+    return first!;
   };
   const level = (index: number, attends: boolean, extra: number): UNetLevel => ({
     channels: config.block_out_channels[index]!,
