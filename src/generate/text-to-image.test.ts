@@ -1,0 +1,174 @@
+import { describe, expect, it } from "vitest";
+import { RuntimeFailure, UsageError } from "../errors.ts";
+import { clipTextConfig } from "../models/clip.ts";
+import { memorySource } from "../models/memory-source.ts";
+import { trainTokenizerFiles } from "../models/tokenizer/bpe-trainer.ts";
+import { loadClipTokenizer } from "../models/tokenizer/clip-tokenizer.ts";
+import { unetConfig } from "../models/unet/config.ts";
+import { autoencoderConfig } from "../models/vae/config.ts";
+import { createSampler } from "../samplers/registry.ts";
+import { linearCombination } from "../tensor/arithmetic.ts";
+import { Mt19937 } from "../tensor/random/mt19937.ts";
+import { filled, float32, type Tensor } from "../tensor/tensor.ts";
+import { encodePrompt } from "./conditioning.ts";
+import type { Model } from "./model.ts";
+import type { Networks, UNetRequest } from "./networks.ts";
+import { type DrawingStep, type DrawnPicture, type TextToImageRequest, textToImage } from "./text-to-image.ts";
+
+const source = memorySource(new Map(), "nothing");
+const model: Model = {
+  name: "small",
+  folder: undefined,
+  unet: {
+    config: unetConfig({
+      sample_size: 4,
+      in_channels: 2,
+      block_out_channels: [8, 8],
+      down_block_types: ["DownBlock2D", "DownBlock2D"],
+      up_block_types: ["UpBlock2D", "UpBlock2D"],
+    }),
+    source,
+  },
+  autoencoder: { kind: "kl", config: autoencoderConfig({ block_out_channels: [8, 8], latent_channels: 2 }), source },
+  textEncoder: { config: clipTextConfig({ max_position_embeddings: 6, hidden_size: 1 }), source },
+  tokenizer: loadClipTokenizer(
+    trainTokenizerFiles(["a red apple"], { vocabularySize: 540, minimumCount: 1, maxLength: 77 }),
+  ),
+  scheduler: {},
+};
+
+/** Networks whose output is a sum over the text plus a share of the latents; they write down what they are asked. */
+function fakeNetworks(asked: UNetRequest[] = [], share = 0.5): Networks {
+  const sum = ({ data }: Tensor<"float32">): number => data.reduce((a, b) => a + b, 0);
+  return {
+    encodeText: async ({ data }) =>
+      float32(
+        [data.length, 1],
+        Float32Array.from(data, (id) => Number(id) / 1000),
+      ),
+    predict: async (request) => {
+      asked.push(request);
+      const { latents, context } = request;
+      return linearCombination([
+        [share, latents],
+        [1, filled(latents.shape, sum(context) / 10)],
+      ]);
+    },
+    decode: async ({ data, shape: [, , h, w] }) =>
+      float32([1, 3, 2 * h!, 2 * w!], new Float32Array(12 * h! * w!).fill(data[0]!)),
+    encode: () => Promise.reject(new Error("not asked for")),
+    dispose: async () => {},
+  };
+}
+
+async function request(
+  changes: Partial<TextToImageRequest> & { guidanceScale?: number } = {},
+): Promise<TextToImageRequest> {
+  const { guidanceScale = 1, ...rest } = changes;
+  const prompt = { prompt: "a red apple", negativePrompt: "red", guidanceScale };
+  return {
+    conditioning: await encodePrompt(fakeNetworks(), model, prompt),
+    sampler: createSampler("lcm", { config: {}, steps: 4, strength: 1 }),
+    size: { width: 8, height: 12 },
+    seed: 5,
+    count: 1,
+    ...rest,
+  };
+}
+
+async function draw(wanted: TextToImageRequest, networks = fakeNetworks()): Promise<DrawnPicture[]> {
+  const pictures: DrawnPicture[] = [];
+  for await (const event of textToImage(networks, model, wanted)) if (event.kind === "picture") pictures.push(event);
+  return pictures;
+}
+
+describe("textToImage", () => {
+  it("starts from the generator's noise and asks the network once a step", async () => {
+    const asked: UNetRequest[] = [];
+    const [picture] = await draw(await request(), fakeNetworks(asked));
+    expect(asked.map(({ timesteps }) => timesteps.data[0])).toEqual([999, 759, 499, 259]);
+    expect(asked[0]!.latents).toEqual(float32([1, 2, 6, 4], new Mt19937(5).randn(48)));
+    expect(picture).toMatchObject({ seed: 5, networkCalls: 4 });
+    expect(picture!.pixels.shape).toEqual([3, 12, 8]);
+    expect(picture!.latents.shape).toEqual([1, 2, 6, 4]);
+  });
+
+  it("yields each step with what it predicts, the last being the picture's latents", async () => {
+    const events: (DrawingStep | DrawnPicture)[] = [];
+    for await (const event of textToImage(fakeNetworks(), model, await request())) events.push(event);
+    expect(events.map(({ kind }) => kind)).toEqual(["step", "step", "step", "step", "picture"]);
+    const last = events[3]!;
+    expect(last).toMatchObject({ index: 3, timestep: 259, picture: 0 });
+    expect(events[4]!.latents).toEqual(last.latents);
+    if (last.kind === "step") expect(last.denoised).toEqual(last.latents);
+  });
+
+  it("draws each picture as if it were alone", async () => {
+    const together = await draw(await request({ count: 3 }));
+    const alone = await Promise.all([5, 6, 7].map(async (seed) => (await draw(await request({ seed })))[0]!));
+    expect(together.map(({ seed }) => seed)).toEqual([5, 6, 7]);
+    expect(together.map(({ latents }) => latents)).toEqual(alone.map(({ latents }) => latents));
+    expect(together[0]!.latents).not.toEqual(together[1]!.latents);
+  });
+
+  it("mixes the two predictions of classifier-free guidance", async () => {
+    const sampler = createSampler("ddim", { config: {}, steps: 2, strength: 1 });
+    const guided: UNetRequest[] = [];
+    const [picture] = await draw(await request({ guidanceScale: 3, sampler }), fakeNetworks(guided));
+    expect(picture!.networkCalls).toBe(4);
+    const [first, second] = guided;
+    const total = ({ context }: UNetRequest): number => context.data.reduce((a, b) => a + b, 0);
+    expect(first!.latents).toEqual(second!.latents);
+    expect(total(first!)).not.toBe(total(second!));
+    // The mix of two outputs that differ by a constant is the output for a text whose sum lies beyond.
+    const beyond = total(first!) + 3 * (total(second!) - total(first!));
+    const { conditioning } = await request();
+    const tokens = conditioning.conditional.shape[0]!;
+    const single = { ...conditioning, conditional: filled([tokens, 1], beyond / tokens) };
+    const [expected] = await draw({ ...(await request({ sampler })), conditioning: single });
+    for (const [i, x] of picture!.latents.data.entries()) expect(x).toBeCloseTo(expected!.latents.data[i]!, 4);
+  });
+
+  it("needs no second prediction with a guidance of 1 or below", async () => {
+    for (const guidanceScale of [1, 0]) {
+      const wanted = await request({ guidanceScale });
+      expect(wanted.conditioning.unconditional).toBeUndefined();
+      expect((await draw(wanted))[0]!.networkCalls).toBe(4);
+    }
+  });
+
+  it("stops between two steps when it is told", async () => {
+    const stop = new AbortController();
+    const asked: UNetRequest[] = [];
+    const run = async (): Promise<void> => {
+      for await (const event of textToImage(fakeNetworks(asked), model, await request(), stop.signal)) {
+        if (event.kind === "step" && event.index === 1) stop.abort();
+      }
+    };
+    await expect(run()).rejects.toMatchObject({ name: "AbortError" });
+    expect(asked.length).toBe(2);
+  });
+
+  it("says when the network's output is not finite, and where", async () => {
+    const drawing = draw(await request(), fakeNetworks([], Number.NaN));
+    await expect(drawing).rejects.toThrow(RuntimeFailure);
+    await expect(drawing).rejects.toThrow("The U-Net's output at timestep 999 of small is not a finite number");
+  });
+
+  it("refuses counts, sizes and seeds that cannot be", async () => {
+    for (const changes of [{ count: 0 }, { count: 1.5 }, { size: { width: 6, height: 8 } }, { seed: -1 }]) {
+      await expect(draw(await request(changes))).rejects.toThrow(UsageError);
+    }
+  });
+});
+
+describe("encodePrompt", () => {
+  it("tells what of a text did not fit", async () => {
+    const prompt = { prompt: "a red apple a red apple", negativePrompt: "a a a a a a", guidanceScale: 1 };
+    const without = await encodePrompt(fakeNetworks(), model, prompt);
+    expect(without.dropped).toEqual({ prompt: "red apple", negativePrompt: "" });
+    expect(without.conditional.shape).toEqual([6, 1]);
+    const guided = await encodePrompt(fakeNetworks(), model, { ...prompt, guidanceScale: 1.5 });
+    expect(guided.dropped.negativePrompt).toBe("a a");
+  });
+});
