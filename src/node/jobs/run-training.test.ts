@@ -1,0 +1,130 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { drawTinyPictures, tinyConfig, tinySize } from "../../../test/training/tiny.ts";
+import { loadAdapter } from "../../adapters/load.ts";
+import { lcmLoraTargets, targetModules } from "../../adapters/targets.ts";
+import { openFileSource } from "../../formats/file-source.node.ts";
+import type { JsonObject } from "../../formats/json.ts";
+import { unetTable } from "../../models/module-table.ts";
+import { parseTrainingConfig, type TrainingKind } from "../../training/config/parse.ts";
+import { decodeLog, type LogEntry } from "../../training/log.ts";
+import { openAutoencoder, openBase } from "./open-base.ts";
+import { type RunOutcome, runTraining } from "./run-training.ts";
+
+let root: string;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "fourstep-jobs-"));
+  await drawTinyPictures(join(root, "pictures"));
+});
+
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+interface Run {
+  readonly outcome: RunOutcome;
+  readonly notices: readonly string[];
+  readonly log: readonly LogEntry[];
+}
+
+async function run(name: string, changes: JsonObject = {}, resume = false): Promise<Run> {
+  const kind = name.split("-")[0] as TrainingKind;
+  const config = parseTrainingConfig(kind, { ...tinyConfig(name, root), ...changes }, name);
+  const notices: string[] = [];
+  const outcome = await runTraining(kind, config, {
+    resume,
+    signal: new AbortController().signal,
+    onNotice: (sentence) => void notices.push(sentence),
+    onProgress: () => {},
+    onStep: () => {},
+  });
+  return { outcome, notices, log: decodeLog(await readFile(join(config.output, "log.jsonl"), "utf8"), "log") };
+}
+
+const finite = (values: Iterable<number>): boolean => [...values].every(Number.isFinite);
+
+describe("every kind of training writes what loads again", () => {
+  test("autoencoder", async () => {
+    const sample = { every: 3, prompts: [] };
+    const { outcome, notices, log } = await run("autoencoder", { steps: 6, sample, measureEvery: 3, flip: true });
+    expect(outcome).toMatchObject({ step: 6, stopped: false, files: [join(root, "autoencoder/vae")] });
+    expect(notices.join("\n")).toMatch(/12 pictures of .*\n(.*\n)*reconstructs 12 pictures with \d+\.\d\d dB/);
+    expect(log.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(log.map(({ metrics }) => "psnr" in metrics)).toEqual([false, false, true, false, false, true]);
+    const part = await openAutoencoder(join(root, "autoencoder"));
+    expect(part.kind).toBe("kl");
+    expect(part.config).toMatchObject({ scalingFactor: 1, latentChannels: 4, channels: [4, 8] });
+    expect(part.json).toMatchObject({
+      _class_name: "AutoencoderKL",
+      down_block_types: ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+    });
+    expect(finite(part.tensors.get("quant_conv.weight")!.data)).toBe(true);
+    const sheet = await sharp(join(root, "autoencoder/samples/step-00000006.png")).metadata();
+    expect([sheet.width, sheet.height]).toEqual([8 * tinySize, 2 * tinySize]);
+    const report = await readFile(outcome.report, "utf8");
+    expect(report).toContain("fourstep train autoencoder");
+    expect(report.match(/data:image\/png/g)).toHaveLength(2);
+  });
+
+  test("base", async () => {
+    const sample = { every: 3, prompts: ["a red ball", "blue box", "cross"], steps: 2 };
+    const { outcome, log } = await run("base", { sample, measureEvery: 3, vocabularyData: [join(root, "pictures")] });
+    expect(outcome.files).toEqual([join(root, "base/model")]);
+    expect(Object.keys(log[2]!.metrics).sort()).toEqual(["fixedLoss", "otherCaptionLoss"]);
+    const { model } = await openBase(join(root, "base/model"));
+    expect(model.unet.config).toMatchObject({ inChannels: 4, sampleSize: 8, contextWidth: 16 });
+    expect(model.textEncoder.config.vocabulary).toBe(model.tokenizer.size);
+    expect(model.tokenizer.encode("a red ball")).toEqual(model.tokenizer.encode("A  red ball"));
+    expect(model.scheduler).toMatchObject({ _class_name: "DDIMScheduler", steps_offset: 1, clip_sample: false });
+    for (const tensor of model.unet.tensors.values()) expect(finite(tensor.data)).toBe(true);
+    const sheet = await sharp(join(root, "base/samples/step-00000003.png")).metadata();
+    expect([sheet.width, sheet.height]).toEqual([2 * tinySize, 2 * tinySize]);
+    expect((await readdir(join(root, "base"))).sort()).toEqual([
+      "config.json",
+      "latents",
+      "log.jsonl",
+      "model",
+      "report.html",
+      "samples",
+      "sources.json",
+      "state-00000002.json",
+      "state-00000002.safetensors",
+      "state-00000003.json",
+      "state-00000003.safetensors",
+    ]);
+  });
+
+  test.each(["lora", "lcd", "lcf"])("%s as an adapter", async (name) => {
+    const sample = { every: 3, prompts: ["a red ball"], steps: 2 };
+    const { outcome } = await run(name, { sample, measureEvery: 3 });
+    expect(outcome.files).toEqual([join(root, name, "adapter.safetensors")]);
+    const { model } = await openBase(join(root, "base/model"));
+    const { modules } = unetTable(model.unet.config);
+    await using source = await openFileSource(outcome.files[0]!);
+    const loaded = await loadAdapter(source, modules);
+    expect(loaded).toMatchObject({ rank: 2, alpha: 2, dialect: "kohya", unmatched: [], leftOver: [] });
+    expect(loaded.modules).toHaveLength(targetModules(modules, lcmLoraTargets).length);
+    const changes = loaded.modules.map(({ up }) => (up.data as Uint16Array).some((bits) => bits !== 0));
+    expect(changes.filter(Boolean).length).toBeGreaterThan(changes.length / 2);
+    expect(await readdir(join(root, name, "samples"))).toEqual(["step-00000003.png"]);
+  });
+
+  test.each(["lcd-full", "lcf-full"])("%s", async (name) => {
+    const sample = { every: 3, prompts: ["a red ball"], steps: 2, guidanceScale: 5 };
+    const { outcome } = await run(name, { sample, measureEvery: 3 });
+    const { model } = await openBase(outcome.files[0]!);
+    expect(model.unet.config.guidanceWidth).toBe(8);
+    expect(model.scheduler).toMatchObject({ _class_name: "LCMScheduler", original_inference_steps: 50 });
+    const index = JSON.parse(await readFile(join(outcome.files[0]!, "model_index.json"), "utf8"));
+    expect(index._class_name).toBe("LatentConsistencyModelPipeline");
+    // What was trained moved away from the base; what was not did not.
+    const { model: before } = await openBase(join(root, "base/model"));
+    const first = "conv_in.weight";
+    expect(model.unet.tensors.get(first)!.data).not.toEqual(before.unet.tensors.get(first)!.data);
+    expect(model.textEncoder.tensors).toEqual(before.textEncoder.tensors);
+  });
+});
