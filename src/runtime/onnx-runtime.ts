@@ -1,9 +1,9 @@
 import * as ort from "#ort";
 import { RuntimeFailure } from "../errors.ts";
 import type { OnnxModel } from "../graph/encode.ts";
-import { sameShape } from "../graph/shapes.ts";
-import { type DataType, elementCount, type Storage, type Tensor } from "../tensor/tensor.ts";
+import type { DataType, Storage, Tensor } from "../tensor/tensor.ts";
 import type { CompileOptions, Device, RunOptions, Runtime, Session } from "./runtime.ts";
+import { checkInto, writeInto } from "./write-into.ts";
 
 export interface OnnxRuntimeOptions {
   readonly device: Device;
@@ -62,13 +62,6 @@ function fromOrt(value: ort.Tensor): Tensor {
   return { type: value.type as DataType, shape: value.dims, data: bits as Storage[DataType] };
 }
 
-function checkInto(name: string, tensor: Tensor): void {
-  if (tensor.data.length !== elementCount(tensor.shape))
-    throw new RuntimeFailure(
-      `The tensor given for the output "${name}" has ${tensor.data.length} elements for the shape [${tensor.shape.join(", ")}].`,
-    );
-}
-
 class OnnxSession implements Session {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -122,18 +115,6 @@ class OnnxSession implements Session {
     this.forget(this);
     await session?.release();
   }
-}
-
-/** The binding hands out arrays of its own; a caller's array is filled from them, so that it can be kept and reused. */
-function writeInto(name: string, value: Tensor, target: Tensor | undefined): Tensor {
-  if (target === undefined) return value;
-  if (target.type !== value.type || !sameShape(target.shape, value.shape)) {
-    throw new RuntimeFailure(
-      `The tensor given for the output "${name}" is ${target.type} [${target.shape.join(", ")}], but the graph gives ${value.type} [${value.shape.join(", ")}].`,
-    );
-  }
-  (target.data as Float32Array).set(value.data as Float32Array);
-  return target;
 }
 
 /**
