@@ -49,7 +49,8 @@ export async function trainModel(word: string, options: TrainOptions, context: C
       stderr.write(`what was done is saved; go on with: ${resumeCommand(kind, options)}\n`);
   }
   stderr.write(`report: ${outcome.report}\n`);
-  if (!options.json) for (const file of outcome.files) stdout.write(`${file}\n`);
+  const results = options.json ? stderr : stdout;
+  for (const file of outcome.files) results.write(`${file}\n`);
   if (outcome.stopped) signal.throwIfAborted();
 }
 
