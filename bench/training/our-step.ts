@@ -27,7 +27,13 @@ const engine = await parallelEngine(
   defaultOptimizerSettings,
   workers,
 );
-const noise = { schedule: stableDiffusionSchedule(), prediction: "epsilon", minSnrGamma: 0, snrFloor: 0, seed: 0 } as const;
+const noise = {
+  schedule: stableDiffusionSchedule(),
+  prediction: "epsilon",
+  minSnrGamma: 0,
+  snrFloor: 0,
+  seed: 0,
+} as const;
 const shape = [unet.inChannels, batch, size, size];
 const latents = float32(
   shape,
