@@ -113,17 +113,13 @@ function checkOut(folder: string): void {
 }
 
 function adapterWarnings({ adapter }: ChosenAdapter): string[] {
-  const { name, unmatched, leftOver } = adapter;
-  const warnings: string[] = [];
-  if (unmatched.length > 0) {
-    warnings.push(
-      `${name}: ${unmatched.length} tensors fit no layer of this model and are left out, e.g. "${unmatched[0]}".`,
-    );
-  }
-  if (leftOver.length > 0) {
-    warnings.push(`${name}: ${leftOver.length} tensors are not of the U-Net and are left out, e.g. "${leftOver[0]}".`);
-  }
-  return warnings;
+  const { name, matched, unmatched, leftOver } = adapter;
+  const total = matched + unmatched.length + leftOver.length;
+  const leftOut = (keys: readonly string[], reason: string): string[] =>
+    keys.length === 0
+      ? []
+      : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
+  return [...leftOut(unmatched, "the model lacks their layers"), ...leftOut(leftOver, "they are not of the U-Net")];
 }
 
 function textWarnings({ dropped }: Conditioning, { tokenizer, name }: Model, prompt: string): string[] {

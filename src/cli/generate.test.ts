@@ -185,7 +185,7 @@ describe("warnings of fourstep generate", () => {
       "the negative prompt has no effect with a guidance of 1; use a guidance above 1, such as 1.5.",
     ],
     [["--sampler", "lcm", "--no-lcm"], "the lcm sampler needs an LCM-LoRA; without one its pictures are blurred."],
-    [["--sampler", "euler"], "1 steps of euler are too few without an LCM-LoRA; use at least 8."],
+    [["--sampler", "euler"], "1 step of euler is too little without an LCM-LoRA; use at least 8 steps."],
     [["zebra"], 'tiny was taught few words and does not know "zebra".'],
     [
       ["on", "a", "plate", "a", "red", "green", "apple"],
@@ -208,8 +208,8 @@ describe("warnings of fourstep generate", () => {
     const path = join(folder, "strays.safetensors");
     await writeFile(path, encodeSafetensors(tensors));
     expect((await warned("--lora", path)).json["warnings"]).toEqual([
-      'strays.safetensors: 1 tensors fit no layer of this model and are left out, e.g. "lora_unet_nowhere.lora_up.weight".',
-      'strays.safetensors: 1 tensors are not of the U-Net and are left out, e.g. "lora_te_text_model.lora_up.weight".',
+      'strays.safetensors: left out, as the model lacks their layers: 1 of 239 tensors, e.g. "lora_unet_nowhere.lora_up.weight".',
+      'strays.safetensors: left out, as they are not of the U-Net: 1 of 239 tensors, e.g. "lora_te_text_model.lora_up.weight".',
     ]);
   });
 });

@@ -56,7 +56,7 @@ describe("planWarnings", () => {
       "the lcm sampler needs an LCM-LoRA; without one its pictures are blurred.",
     ]);
     expect(planWarnings({ ...ddim, steps: 4 }, "none", "")).toEqual([
-      "4 steps of ddim are too few without an LCM-LoRA; use at least 8.",
+      "4 steps of ddim is too little without an LCM-LoRA; use at least 8 steps.",
     ]);
   });
 });

@@ -48,7 +48,8 @@ export function planWarnings(
     warnings.push("the lcm sampler needs an LCM-LoRA; without one its pictures are blurred.");
   }
   if (sampler !== "lcm" && acceleration === "none" && steps < fewPlainSteps) {
-    warnings.push(`${steps} steps of ${sampler} are too few without an LCM-LoRA; use at least ${fewPlainSteps}.`);
+    const taken = steps === 1 ? "1 step of" : `${steps} steps of`;
+    warnings.push(`${taken} ${sampler} is too little without an LCM-LoRA; use at least ${fewPlainSteps} steps.`);
   }
   if (sampler === "lcm" && acceleration !== "full" && guidanceScale > highLcmGuidance) {
     warnings.push(
