@@ -48,7 +48,7 @@ function modelLines({ name, family, pipeline, parts, parameters }: ModelDescript
 
 function partLines(part: PartDescription): string[] {
   const lines = [
-    `${part.name.padEnd(12)}${part.class}, ${grouped(part.parameters)} parameters, ${part.types.join(", ")}`,
+    `${part.name.padEnd(12)} ${part.class}, ${grouped(part.parameters)} parameters, ${part.types.join(", ")}`,
   ];
   if (part.missing.length > 0) lines.push(`  missing   ${keys(part.missing)}`);
   if (part.leftOver.length > 0) lines.push(`  left over ${keys(part.leftOver)}`);
