@@ -138,7 +138,8 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
           executionProviders: [providerOf(device)],
           graphOptimizationLevel: "all",
           executionMode: "sequential",
-          logSeverityLevel: 3,
+          // What goes wrong is thrown; the runtime need not print it too.
+          logSeverityLevel: 4,
           ...(threads > 0 ? { intraOpNumThreads: threads, interOpNumThreads: 1 } : {}),
           extra: {
             session,

@@ -3,6 +3,7 @@ import { elementCount } from "../../tensor/tensor.ts";
 import { apply1, define, type OperationDefinition } from "../operation.ts";
 import { axisOf, broadcastShapes, expectRank, expectSameType, sameShape } from "../shapes.ts";
 import type { Value } from "../value.ts";
+import { onnxType } from "./elementwise.ts";
 
 export const reshapeOperation: OperationDefinition<"reshape", { readonly shape: readonly number[] }> = define({
   kind: "reshape",
@@ -118,13 +119,22 @@ export const scatterAddOperation: OperationDefinition<"scatterAdd", { readonly r
     return [{ type: updates!.type, shape: [rows, ...rowShape] }];
   },
   emit: (emitter, [indices, updates], outputs, _, operation) => {
-    const shape = operation.outputs[0]!.shape;
-    const zeros = emitter.fresh("Expand", [
-      emitter.constant({ type: "float32", shape: [], data: Float32Array.of(0) }),
-      emitter.ints(shape),
-    ]);
-    const column = emitter.fresh("Unsqueeze", [indices!, emitter.ints([-1])]);
-    emitter.node("ScatterND", [zeros, column, updates!], outputs, { reduction: { string: "add" } });
+    const { type, shape } = operation.outputs[0]!;
+    const zero = emitter.constant({ type: "float32", shape: [], data: Float32Array.of(0) });
+    const typed = type === "float32" ? zero : emitter.fresh("Cast", [zero], { to: { int: onnxType[type] } });
+    const count = elementCount(operation.inputs[0]!.shape);
+    const width = elementCount(shape.slice(1));
+    if (count * width === 0) return emitter.node("Expand", [typed, emitter.ints(shape)], outputs);
+    // Not ScatterND: the runtime adds its rows in parallel, and rows that meet lose terms, others at every run.
+    const zeros = emitter.fresh("Expand", [typed, emitter.ints([shape[0]!, width])]);
+    const column = emitter.fresh("Reshape", [indices!, emitter.ints([count, 1])]);
+    const places = emitter.fresh("Expand", [column, emitter.ints([count, width])]);
+    const lines = emitter.fresh("Reshape", [updates!, emitter.ints([count, width])]);
+    const sums = emitter.fresh("ScatterElements", [zeros, places, lines], {
+      axis: { int: 0 },
+      reduction: { string: "add" },
+    });
+    emitter.node("Reshape", [sums, emitter.ints(shape)], outputs);
   },
 });
 
