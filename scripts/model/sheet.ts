@@ -57,7 +57,7 @@ interface Row {
 const { values } = parseArgs({
   options: {
     model: { type: "string" },
-    style: { type: "string", default: "ink" },
+    style: { type: "string", default: "3d" },
     seed: { type: "string", default: "0" },
   },
 });
