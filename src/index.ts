@@ -12,6 +12,7 @@ export { lcmLoraTargets } from "./adapters/targets.ts";
 export { addTaskVectors, applyTaskVector, negateTaskVector, taskVector } from "./adapters/task-vector.ts";
 export { backward } from "./autodiff/backward.ts";
 export { pullback } from "./autodiff/pullback.ts";
+export { recompute } from "./autodiff/recompute.ts";
 export { type NoiseSchedule, stableDiffusionSchedule } from "./diffusion/schedule.ts";
 export {
   AdapterError,

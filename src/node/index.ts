@@ -4,3 +4,4 @@ export { adaptedModel, openModel, readLoras } from "./open-model.ts";
 export { openPictures } from "./open-pictures.ts";
 export { parallelEngine } from "./parallel-engine.ts";
 export { openRunFolder } from "./run-folder.ts";
+export { workerRuntime } from "./worker-runtime.ts";
