@@ -44,6 +44,8 @@ export function describeAutoencoder(given: JsonObject, size: number): Described<
 export function describeTextEncoder(given: JsonObject, tokenizer: ClipTokenizer): Described<ClipTextConfig> {
   const json: JsonObject = {
     hidden_act: "quick_gelu",
+    // transformers 5 otherwise computes in the type of the file, beside a U-Net that diffusers computes in float32.
+    dtype: "float32",
     ...given,
     vocab_size: tokenizer.size,
     bos_token_id: tokenizer.bosId,
