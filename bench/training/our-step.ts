@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { stableDiffusionSchedule } from "../../src/diffusion/schedule.ts";
 import { clipTextConfig } from "../../src/models/clip.ts";
 import { unetConfig } from "../../src/models/unet/config.ts";
-import { layoutOf } from "../../src/node/jobs/job.ts";
 import { parallelEngine } from "../../src/node/parallel-engine.ts";
 import { counterNormal } from "../../src/tensor/random/counter.ts";
 import { float32, int64 } from "../../src/tensor/tensor.ts";
@@ -11,7 +10,7 @@ import { baseObjective } from "../../src/training/base.ts";
 import { denoiseBatch } from "../../src/training/denoise.ts";
 import { defaultOptimizerSettings } from "../../src/training/engine.ts";
 import { firstValues } from "../../src/training/initialise.ts";
-import { encodeObjective } from "../../src/training/objective.ts";
+import { encodeObjective, layoutOf } from "../../src/training/objective.ts";
 
 const settings = JSON.parse(await readFile(new URL("./network.json", import.meta.url), "utf8"));
 const workers = Number(process.argv[2] ?? 2);

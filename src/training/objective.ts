@@ -1,6 +1,7 @@
 import { backward } from "../autodiff/backward.ts";
 import { encode, type OnnxModel } from "../graph/encode.ts";
 import type { Value } from "../graph/value.ts";
+import { layParametersOut, type ParameterLayout } from "./engine.ts";
 import type { TrainableParameter } from "./parameters.ts";
 
 /** What is minimised, over which parameters. Everything else that the graph reads comes with each batch. */
@@ -10,6 +11,11 @@ export interface Objective {
   /** Further scalars to log. */
   readonly metrics: Readonly<Record<string, Value>>;
   readonly parameters: readonly TrainableParameter[];
+}
+
+/** The flat layout of an objective's parameters, in their order, as training stores them. */
+export function layoutOf({ parameters }: Objective): ParameterLayout {
+  return layParametersOut(parameters.map(({ name, stored }) => ({ name, shape: stored })));
 }
 
 /** Names of the graph's results; inputs of the averaged copy carry a prefix too. */

@@ -4,10 +4,10 @@ import { decodeSafetensors } from "../../src/formats/safetensors.ts";
 import { parseSafetensorsHeader } from "../../src/formats/safetensors-header.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { float32, int64, type Tensor } from "../../src/tensor/tensor.ts";
-import { type Batch, layParametersOut, type ParameterLayout } from "../../src/training/engine.ts";
+import type { Batch } from "../../src/training/engine.ts";
 import { type GradientSum, sumGradients } from "../../src/training/gradients.ts";
 import { firstValues, parametersAsFiles } from "../../src/training/initialise.ts";
-import { encodeObjective, type Objective } from "../../src/training/objective.ts";
+import { encodeObjective, layoutOf, type Objective } from "../../src/training/objective.ts";
 import type { TrainableParameter } from "../../src/training/parameters.ts";
 import { formula, uniform } from "./formula.ts";
 
@@ -63,9 +63,6 @@ export function formulaVector(parameters: readonly TrainableParameter[], prefix 
   const given = new Map(parameters.map(({ name, shape }) => [name, formula(prefix + ownName(name), shape)]));
   return firstValues(parameters, 0, given);
 }
-
-export const layoutOf = ({ parameters }: Objective): ParameterLayout =>
-  layParametersOut(parameters.map(({ name, stored }) => ({ name, shape: stored })));
 
 /** What one pass over a micro-batch gives; gradients in the shapes of files. */
 export interface Pass extends GradientSum {

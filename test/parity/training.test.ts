@@ -23,7 +23,7 @@ import {
   distillationLoss,
 } from "../../src/training/lcd.ts";
 import { fineTuningBatch, fineTuningLoss } from "../../src/training/lcf.ts";
-import { encodeObjective, type Objective } from "../../src/training/objective.ts";
+import { encodeObjective, layoutOf, type Objective } from "../../src/training/objective.ts";
 import { frozenSource, TrainableParameters } from "../../src/training/parameters.ts";
 import { fullRoles, loraPrefix, loraRoles } from "../../src/training/roles.ts";
 import { sessionEngine } from "../../src/training/session-engine.ts";
@@ -35,7 +35,6 @@ import {
   formulaMaps,
   formulaTokens,
   formulaVector,
-  layoutOf,
   passOf,
   trainingFixture,
 } from "./training-fixture.ts";

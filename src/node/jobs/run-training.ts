@@ -1,10 +1,10 @@
 import type { JsonObject } from "../../formats/json.ts";
 import { freeKeys } from "../../training/config/common.ts";
 import type { TrainingConfigs, TrainingKind } from "../../training/config/parse.ts";
-import { layParametersOut, type ParameterLayout, type TrainingEngine } from "../../training/engine.ts";
+import type { ParameterLayout, TrainingEngine } from "../../training/engine.ts";
 import type { LogEntry } from "../../training/log.ts";
 import { type TrainingOutcome, type TrainingPlan, train } from "../../training/loop.ts";
-import { encodeObjective, type Objective } from "../../training/objective.ts";
+import { encodeObjective, layoutOf } from "../../training/objective.ts";
 import { parallelEngine } from "../parallel-engine.ts";
 import { openRunFolder, type ResumePoint, type RunFolder } from "../run-folder.ts";
 import { saveSampleSheet, writeReport } from "../write-report.ts";
@@ -114,11 +114,6 @@ async function trainIn(
   // A run that was at its end already has its state, but perhaps not its result.
   if (files === undefined && !outcome.stopped) files = await job.export(await engine.state());
   return { ...outcome, files: files ?? [], report: await tellRun() };
-}
-
-/** The flat layout of an objective's parameters. */
-function layoutOf({ parameters }: Objective): ParameterLayout {
-  return layParametersOut(parameters.map(({ name, stored }) => ({ name, shape: stored })));
 }
 
 function describeWork({ length }: ParameterLayout, workers: number): string {
