@@ -45,6 +45,6 @@ export function familyModules(family: Family): readonly ModuleEntry[] {
 
 /** What decides which LoRAs fit: widths and depths, not heads. */
 function signature({ down, mid, contextWidth, linearProjection }: UNetConfig): string {
-  const levels = down.map(({ channels, layers, depth }) => [channels, layers, depth]);
+  const levels = down.map(({ channels, layers, depths }) => [channels, layers, depths]);
   return JSON.stringify([levels, mid.kind, mid.depth, contextWidth, linearProjection]);
 }

@@ -35,6 +35,10 @@ export interface Model {
   readonly autoencoder: AutoencoderNetwork;
   readonly textEncoder: Network<ClipTextConfig>;
   readonly tokenizer: ClipTokenizer;
+  /** The second text encoder of SDXL: its states lie beside the first's, and the U-Net takes its pooled text. */
+  readonly second?: { readonly textEncoder: Network<ClipTextConfig>; readonly tokenizer: ClipTokenizer };
+  /** Whether an empty negative prompt is all zeros, diffusers' `force_zeros_for_empty_prompt`; no, unless told. */
+  readonly zerosForEmptyPrompt?: boolean;
   readonly scheduler: SchedulerConfig;
 }
 

@@ -1,6 +1,5 @@
 import { encode as encodeGraph } from "../graph/encode.ts";
 import { input, type Value } from "../graph/value.ts";
-import { clipTextModel } from "../models/clip.ts";
 import { layers } from "../models/layers.ts";
 import { swapBatchAndChannels } from "../models/maps.ts";
 import { unet } from "../models/unet/unet.ts";
@@ -8,10 +7,32 @@ import { decodeLatents, encodePictures } from "../models/vae/autoencoder-kl.ts";
 import { decodeLatentsTiny, encodePicturesTiny } from "../models/vae/autoencoder-tiny.ts";
 import type { Runtime, Session } from "../runtime/runtime.ts";
 import { linearCombination } from "../tensor/arithmetic.ts";
-import { filled, type Tensor } from "../tensor/tensor.ts";
+import { filled, float32, type Tensor } from "../tensor/tensor.ts";
+import { encodeText } from "./encode-text.ts";
 import type { AutoencoderNetwork, Model } from "./model.ts";
+import { pixelsPerLatent } from "./size.ts";
 
 type Floats = Tensor<"float32">;
+
+/** What a text encoder is asked. */
+export interface TextRequest {
+  /** Token numbers `[n, tokens]`; those from the vocabulary's size on stand for vectors of `learned`. */
+  readonly ids: Tensor<"int64">;
+  /** The model's text encoder, or SDXL's second; the first unless told. */
+  readonly encoder?: "first" | "second";
+  /** How many of the last layers are passed over, beyond what the model itself passes over: diffusers' `clip_skip`. */
+  readonly skippedLayers?: number;
+  /** Vectors `[width]` of words that the vocabulary lacks, by their token numbers: textual inversion. */
+  readonly learned?: ReadonlyMap<number, Float32Array>;
+}
+
+/** Texts as the U-Net takes them. */
+export interface EncodedText {
+  /** Hidden states `[n * tokens, width]`: the last, normalised; of a model with two encoders the last but one, as it is. */
+  readonly states: Floats;
+  /** The projected state of each text's end `[n, projection_dim]`, from an encoder that has a projection. */
+  readonly pooled?: Floats;
+}
 
 /** What the U-Net is asked. */
 export interface UNetRequest {
@@ -23,6 +44,13 @@ export interface UNetRequest {
   readonly context: Floats;
   /** Embedding of the guidance `[n, time_cond_proj_dim]`; full latent consistency models need it, no other takes it. */
   readonly guidance?: Floats;
+  /** Pooled texts `[n, projection_dim]`, for SDXL. */
+  readonly pooled?: Floats;
+  /**
+   * What SDXL is told of the picture's size, `[n, 6]`: height and width of the original, top and left of the crop, height
+   * and width of the target, in pixels. Unless given, the picture is its own original, uncropped.
+   */
+  readonly sizes?: Floats;
 }
 
 /** The normal distribution of a picture's latents, as diffusion takes them: times `scaling_factor`. */
@@ -40,8 +68,8 @@ export interface EncodedPictures {
  * before it begins.
  */
 export interface Networks {
-  /** Token numbers `[n, tokens]` to the text encoder's normalised hidden states `[n * tokens, width]`. */
-  encodeText(ids: Tensor<"int64">, signal?: AbortSignal): Promise<Floats>;
+  /** Token numbers to hidden states, and the pooled text where the encoder gives one. */
+  encodeText(request: TextRequest, signal?: AbortSignal): Promise<EncodedText>;
   /** The U-Net's output `[n, out_channels, h, w]`. */
   predict(request: UNetRequest, signal?: AbortSignal): Promise<Floats>;
   /** Latents `[n, latent_channels, h, w]`, as diffusion gives them, to pictures `[n, 3, H, W]`, about [-1, 1]. */
@@ -51,12 +79,15 @@ export interface Networks {
   dispose(): Promise<void>;
 }
 
+/** Compiles a graph for tensors of given shapes, or finds the session where that was done before. */
+export type Compile = (name: string, shapes: readonly Tensor[], build: () => Record<string, Value>) => Promise<Session>;
+
 /** The networks of a model on a runtime; nothing is compiled yet. */
 export function createNetworks(runtime: Runtime, model: Model): Networks {
   const sessions = new Map<string, Promise<Session>>();
   const options = model.folder === undefined ? {} : { folder: model.folder };
 
-  const compiled = (name: string, shapes: readonly Tensor[], build: () => Record<string, Value>): Promise<Session> => {
+  const compiled: Compile = (name, shapes, build) => {
     const key = `${name} ${shapes.map(({ shape }) => shape.join("x")).join(" ")}`;
     const known = sessions.get(key);
     if (known !== undefined) return known;
@@ -76,17 +107,12 @@ export function createNetworks(runtime: Runtime, model: Model): Networks {
   };
 
   return {
-    async encodeText(ids, signal) {
-      const session = await compiled("text encoder", [ids], () => {
-        const { config, source } = model.textEncoder;
-        return { states: clipTextModel(layers(source), config, input("ids", ids.shape, "int64")).lastHiddenState };
-      });
-      return read(session, { ids }, "states", signal);
-    },
+    encodeText: (request, signal) => encodeText(model, compiled, request, signal),
     async predict(request, signal) {
-      const tensors = Object.entries(request) as [string, Floats][];
+      const told = withSizes(model, request);
+      const tensors = Object.entries(told) as [string, Floats][];
       const given = tensors.map(([, tensor]) => tensor);
-      const session = await compiled("U-Net", given, () => ({ output: unetGraph(model, request) }));
+      const session = await compiled("U-Net", given, () => ({ output: unetGraph(model, told) }));
       return read(session, Object.fromEntries(tensors), "output", signal);
     },
     async decode(latents, signal) {
@@ -121,15 +147,28 @@ async function read(
   return results[output] as Floats;
 }
 
-function unetGraph(model: Model, { latents, timesteps, context, guidance }: UNetRequest): Value {
+function unetGraph(model: Model, request: UNetRequest): Value {
   const { config, source } = model.unet;
+  const { latents, timesteps, context, guidance, pooled, sizes } = request;
   const output = unet(layers(source), config, {
     latents: swapBatchAndChannels(input("latents", latents.shape)),
     timesteps: input("timesteps", timesteps.shape),
     context: input("context", context.shape),
     ...(guidance === undefined ? {} : { guidance: input("guidance", guidance.shape) }),
+    ...(pooled === undefined || sizes === undefined
+      ? {}
+      : { addition: { pooled: input("pooled", pooled.shape), sizes: input("sizes", sizes.shape) } }),
   });
   return swapBatchAndChannels(output);
+}
+
+/** Tells SDXL the size that it draws, unless the request says another. */
+function withSizes(model: Model, request: UNetRequest): UNetRequest {
+  if (model.unet.config.addition === undefined || request.sizes !== undefined) return request;
+  const [count, , h, w] = request.latents.shape as [number, number, number, number];
+  const [height, width] = [h, w].map((side) => side * pixelsPerLatent(model)) as [number, number];
+  const row = [height, width, 0, 0, height, width];
+  return { ...request, sizes: float32([count, 6], Array<number[]>(count).fill(row).flat()) };
 }
 
 function decoderGraph(autoencoder: AutoencoderNetwork, shape: readonly number[]): Value {

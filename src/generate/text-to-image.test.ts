@@ -41,11 +41,12 @@ const model: Model = {
 function fakeNetworks(asked: UNetRequest[] = [], share = 0.5): Networks {
   const sum = ({ data }: Tensor<"float32">): number => data.reduce((a, b) => a + b, 0);
   return {
-    encodeText: async ({ data }) =>
-      float32(
+    encodeText: async ({ ids: { data } }) => ({
+      states: float32(
         [data.length, 1],
         Float32Array.from(data, (id) => Number(id) / 1000),
       ),
+    }),
     predict: async (request) => {
       asked.push(request);
       const { latents, context } = request;
@@ -123,8 +124,8 @@ describe("textToImage", () => {
     // The mix of two outputs that differ by a constant is the output for a text whose sum lies beyond.
     const beyond = total(first!) + 3 * (total(second!) - total(first!));
     const { conditioning } = await request();
-    const tokens = conditioning.conditional.shape[0]!;
-    const single = { ...conditioning, conditional: filled([tokens, 1], beyond / tokens) };
+    const tokens = conditioning.conditional.context.shape[0]!;
+    const single = { ...conditioning, conditional: { context: filled([tokens, 1], beyond / tokens) } };
     const [expected] = await draw({ ...(await request({ sampler })), conditioning: single });
     for (const [i, x] of picture!.latents.data.entries()) expect(x).toBeCloseTo(expected!.latents.data[i]!, 4);
   });
@@ -167,7 +168,7 @@ describe("encodePrompt", () => {
     const prompt = { prompt: "a red apple a red apple", negativePrompt: "a a a a a a", guidanceScale: 1 };
     const without = await encodePrompt(fakeNetworks(), model, prompt);
     expect(without.dropped).toEqual({ prompt: "red apple", negativePrompt: "" });
-    expect(without.conditional.shape).toEqual([6, 1]);
+    expect(without.conditional.context.shape).toEqual([6, 1]);
     const guided = await encodePrompt(fakeNetworks(), model, { ...prompt, guidanceScale: 1.5 });
     expect(guided.dropped.negativePrompt).toBe("a a");
   });

@@ -4,7 +4,7 @@ import type { Sampler, SamplingStep } from "../samplers/sampler.ts";
 import { allFinite, linearCombination } from "../tensor/arithmetic.ts";
 import { Mt19937 } from "../tensor/random/mt19937.ts";
 import { elementCount, float32, type Tensor } from "../tensor/tensor.ts";
-import type { Conditioning } from "./conditioning.ts";
+import type { Conditioning, TextConditioning } from "./conditioning.ts";
 import type { Model } from "./model.ts";
 import type { Networks } from "./networks.ts";
 import { latentSize, type Size } from "./size.ts";
@@ -89,9 +89,9 @@ function guidedPrediction(
   call: Networks["predict"],
 ): (latents: Floats, timestep: number) => Promise<Floats> {
   return async (latents, timestep) => {
-    const output = async (context: Floats): Promise<Floats> => {
+    const output = async (text: TextConditioning): Promise<Floats> => {
       const timesteps = float32([1], [timestep]);
-      const result = await call({ latents, timesteps, context, ...(guidance === undefined ? {} : { guidance }) });
+      const result = await call({ latents, timesteps, ...text, ...(guidance === undefined ? {} : { guidance }) });
       if (!allFinite(result)) throw new RuntimeFailure(notFinite(`U-Net's output at timestep ${timestep}`, model));
       return result;
     };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { add } from "../graph/ops/arithmetic.ts";
+import { add, mul } from "../graph/ops/arithmetic.ts";
 import { attention } from "../graph/ops/attention.ts";
 import { gelu, quickGelu } from "../graph/ops/elementwise.ts";
 import { expand, gather, reshape, slice } from "../graph/ops/structure.ts";
@@ -8,7 +8,11 @@ import { within } from "../graph/within.ts";
 import { parseConfig } from "./config.ts";
 import type { Layers } from "./layers.ts";
 
+/** What transformers assumes where a configuration says nothing: the end of text of CLIP's own vocabulary. */
+const usualEndToken = 49407;
+
 const schema = z.object({
+  architectures: z.array(z.string()).nullish(),
   vocab_size: z.number().int().positive().default(49408),
   hidden_size: z.number().int().positive().default(512),
   intermediate_size: z.number().int().positive().default(2048),
@@ -17,10 +21,11 @@ const schema = z.object({
   max_position_embeddings: z.number().int().positive().default(77),
   hidden_act: z.enum(["quick_gelu", "gelu"]).default("quick_gelu"),
   layer_norm_eps: z.number().positive().default(1e-5),
+  projection_dim: z.number().int().positive().default(512),
   eos_token_id: z.number().int().nullish(),
 });
 
-/** `text_encoder/config.json` of transformers' CLIPTextModel. */
+/** `text_encoder/config.json` of transformers' CLIPTextModel or CLIPTextModelWithProjection. */
 export interface ClipTextConfig {
   readonly vocabulary: number;
   readonly width: number;
@@ -30,6 +35,10 @@ export interface ClipTextConfig {
   readonly positions: number;
   readonly activation: "quick_gelu" | "gelu";
   readonly epsilon: number;
+  /** Width of the projected pooled text; undefined for models without a projection. */
+  readonly projectionWidth: number | undefined;
+  /** Number of the token that ends a text, as the configuration has it: 2 in old ones, whatever the vocabulary says. */
+  readonly endToken: number;
 }
 
 /** @throws CheckpointError naming the key and what is understood */
@@ -44,6 +53,8 @@ export function clipTextConfig(json: unknown): ClipTextConfig {
     positions: config.max_position_embeddings,
     activation: config.hidden_act,
     epsilon: config.layer_norm_eps,
+    projectionWidth: config.architectures?.includes("CLIPTextModelWithProjection") ? config.projection_dim : undefined,
+    endToken: config.eos_token_id ?? usualEndToken,
   };
 }
 
@@ -62,18 +73,32 @@ function causalMask(tokens: number): Value {
   return constant({ type: "float32", shape: [1, 1, tokens, tokens], data });
 }
 
+/** Vectors that stand in for the embeddings of some tokens, as textual inversion has them. */
+export interface LearnedTokens {
+  /** `[batch * tokens, 1]`: 1 where the embedding of the vocabulary counts, 0 where a vector does. */
+  readonly kept: Value;
+  /** `[batch * tokens, width]`: the vectors, and zeros elsewhere. */
+  readonly vectors: Value;
+}
+
 /**
  * transformers' CLIPTextModel.
  * @param ids token numbers `[batch, tokens]` (int64 or int32), no more tokens than the configuration's positions
  */
-export function clipTextModel(layers: Layers, config: ClipTextConfig, ids: Value): ClipTextOutput {
+export function clipTextModel(
+  layers: Layers,
+  config: ClipTextConfig,
+  ids: Value,
+  learned?: LearnedTokens,
+): ClipTextOutput {
   const { width, heads, epsilon } = config;
   const [batch, tokens] = ids.shape as [number, number];
   const model = layers.at("text_model");
   const activate = config.activation === "gelu" ? gelu : quickGelu;
   const table = model.parameter("embeddings.token_embedding.weight", [config.vocabulary, width]);
   const places = model.parameter("embeddings.position_embedding.weight", [config.positions, width]);
-  const words = gather(table, reshape(ids, [batch * tokens]));
+  const known = gather(table, reshape(ids, [batch * tokens]));
+  const words = learned === undefined ? known : add(mul(known, learned.kept), learned.vectors);
   const positions = expand(reshape(slice(places, 0, 0, tokens), [1, tokens, width]), [batch, tokens, width]);
   const mask = causalMask(tokens);
   let x = add(words, reshape(positions, [batch * tokens, width]));
@@ -97,5 +122,10 @@ export function clipTextModel(layers: Layers, config: ClipTextConfig, ids: Value
     });
     hiddenStates.push(x);
   }
-  return { hiddenStates, lastHiddenState: model.layerNorm("final_layer_norm", x, epsilon) };
+  return { hiddenStates, lastHiddenState: normalisedState(layers, config, x) };
+}
+
+/** The final normalisation, on a hidden state of any layer: `[batch * tokens, width]`. */
+export function normalisedState(layers: Layers, config: ClipTextConfig, state: Value): Value {
+  return layers.at("text_model").layerNorm("final_layer_norm", state, config.epsilon);
 }

@@ -1,9 +1,10 @@
 import { CheckpointError } from "../errors.ts";
 import { input, type Value } from "../graph/value.ts";
 import { type ClipTextConfig, clipTextModel } from "./clip.ts";
+import { projectedText } from "./clip-pooling.ts";
 import { type Layers, layers, plainRule, type WeightRule } from "./layers.ts";
-import type { UNetConfig } from "./unet/config.ts";
-import { unet } from "./unet/unet.ts";
+import type { AdditionConfig, UNetConfig } from "./unet/config.ts";
+import { type UNetInputs, unet } from "./unet/unet.ts";
 import { decodeLatents, encodePictures } from "./vae/autoencoder-kl.ts";
 import { decodeLatentsTiny, encodePicturesTiny, type TinyAutoencoderConfig } from "./vae/autoencoder-tiny.ts";
 import { type AutoencoderConfig, downscale } from "./vae/config.ts";
@@ -76,14 +77,21 @@ export function unetTable(config: UNetConfig): ModelTable {
       timesteps: input("timesteps", [1]),
       context: input("context", [1, config.contextWidth]),
       ...(config.guidanceWidth === undefined ? {} : { guidance: input("guidance", [1, config.guidanceWidth]) }),
+      ...(config.addition === undefined ? {} : { addition: additionInputs(config.addition) }),
     });
   });
+}
+
+/** Any division of the width into text and sinusoids asks for the same parameters: that without sizes does. */
+function additionInputs({ inputWidth }: AdditionConfig): NonNullable<UNetInputs["addition"]> {
+  return { pooled: input("pooled", [1, inputWidth]), sizes: input("sizes", [1, 0]) };
 }
 
 /** Layers and parameters of a CLIP text encoder. */
 export function clipTextTable(config: ClipTextConfig): ModelTable {
   return tableOf((at) => {
-    clipTextModel(at, config, input("ids", [1, 1], "int64"));
+    const { lastHiddenState } = clipTextModel(at, config, input("ids", [1, 1], "int64"));
+    if (config.projectionWidth !== undefined) projectedText(at, config, lastHiddenState, input("ends", [1], "int64"));
   });
 }
 

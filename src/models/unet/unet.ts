@@ -5,8 +5,8 @@ import type { Value } from "../../graph/value.ts";
 import { within } from "../../graph/within.ts";
 import type { Layers } from "../layers.ts";
 import { resnet } from "../resnet.ts";
-import type { UNetConfig, UNetLevel } from "./config.ts";
-import { timeEmbedding, timestepSinusoid } from "./embeddings.ts";
+import type { UNetConfig } from "./config.ts";
+import { levelEmbedding } from "./embeddings.ts";
 import { transformer } from "./transformer.ts";
 
 export interface UNetInputs {
@@ -18,23 +18,24 @@ export interface UNetInputs {
   readonly context: Value;
   /** Embedding of the guidance `[batch, time_cond_proj_dim]`, for full latent consistency models. */
   readonly guidance?: Value;
+  /** For SDXL: pooled texts `[batch, width]` and numbers about the picture's size, float32 `[batch, 6]` as a rule. */
+  readonly addition?: { readonly pooled: Value; readonly sizes: Value };
 }
 
-/** diffusers' UNet2DConditionModel: the network's output as maps `[out_channels, batch, height / 8, width / 8]`. */
-export function unet(layers: Layers, config: UNetConfig, { latents, timesteps, context, guidance }: UNetInputs): Value {
-  const { groups, epsilon, linearProjection } = config;
+/**
+ * diffusers' UNet2DConditionModel: the network's output as maps `[out_channels, batch, height / 8, width / 8]`.
+ * @throws ShapeError when inputs do not fit the configuration
+ */
+export function unet(layers: Layers, config: UNetConfig, inputs: UNetInputs): Value {
+  const { latents, context } = inputs;
+  const { groups, epsilon, linearProjection, upcastAttention: upcast } = config;
   const first = config.down[0]!.channels;
-  const sinusoid = timestepSinusoid(timesteps, {
-    width: first,
-    flipSinToCos: config.flipSinToCos,
-    frequencyShift: config.frequencyShift,
-  });
   // Each resnet starts from the SiLU of the embedding: it is taken once.
-  const time = silu(timeEmbedding(layers.at("time_embedding"), sinusoid, config.timeWidth, guidance));
+  const time = silu(levelEmbedding(layers, config, inputs));
   const convolve = (at: Layers, x: Value, channels: number): Value =>
     resnet(at, x, { channels, groups, epsilon, time });
-  const attend = (at: Layers, x: Value, level: Pick<UNetLevel, "heads" | "depth">): Value =>
-    level.depth === 0 ? x : transformer(at, x, { ...level, groups, linearProjection, context });
+  const attend = (at: Layers, x: Value, heads: number, depth: number | undefined): Value =>
+    depth === undefined ? x : transformer(at, x, { heads, depth, groups, linearProjection, context, upcast });
 
   let x = layers.conv("conv_in", latents, first, { kernel: 3, padding: 1 });
   const skips: Value[] = [x];
@@ -44,7 +45,7 @@ export function unet(layers: Layers, config: UNetConfig, { latents, timesteps, c
       let hidden = x;
       for (let j = 0; j < level.layers; j++) {
         hidden = convolve(block.at(`resnets.${j}`), hidden, level.channels);
-        hidden = attend(block.at(`attentions.${j}`), hidden, level);
+        hidden = attend(block.at(`attentions.${j}`), hidden, level.heads, level.depths[j]);
         skips.push(hidden);
       }
       if (i === config.down.length - 1) return hidden;
@@ -60,7 +61,7 @@ export function unet(layers: Layers, config: UNetConfig, { latents, timesteps, c
     const mid = layers.at("mid_block");
     x = convolve(mid.at("resnets.0"), x, deepest);
     if (config.mid.kind === "attention") {
-      x = attend(mid.at("attentions.0"), x, config.mid);
+      x = attend(mid.at("attentions.0"), x, config.mid.heads, config.mid.depth);
       x = convolve(mid.at("resnets.1"), x, deepest);
     }
   }
@@ -71,7 +72,7 @@ export function unet(layers: Layers, config: UNetConfig, { latents, timesteps, c
       let hidden = x;
       for (let j = 0; j < level.layers; j++) {
         hidden = convolve(block.at(`resnets.${j}`), concat([hidden, skips.pop()!], 0), level.channels);
-        hidden = attend(block.at(`attentions.${j}`), hidden, level);
+        hidden = attend(block.at(`attentions.${j}`), hidden, level.heads, level.depths[j]);
       }
       if (i === config.up.length - 1) return hidden;
       return block.conv("upsamplers.0.conv", upsample(hidden), level.channels, { kernel: 3, padding: 1 });
