@@ -91,8 +91,8 @@ describe("firstValues", () => {
       ["unet.unknown.weight", counting(4)],
     ]);
     const vector = firstValues(all, 5, given);
-    // [out, in, height, width] becomes [out, height, width, in].
-    expect([...vector.subarray(0, 12)]).toEqual([0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]);
+    // [out, in, height, width] becomes [height, width, out, in].
+    expect([...vector.subarray(0, 12)]).toEqual([0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11]);
     expect([...vector.subarray(12, 16)]).toEqual([90, 91, 92, 93]);
     expect([...vector.subarray(16)]).toEqual([...initialise(fresh, 5)]);
     const files = parametersAsFiles(all, vector);

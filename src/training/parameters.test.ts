@@ -15,10 +15,10 @@ const counting = (...shape: number[]): Tensor<"float32"> =>
   );
 
 describe("toStored and fromStored", () => {
-  it("put a kernel's input channels innermost, and back", () => {
+  it("put a kernel's channels innermost, and back", () => {
     const { data, shape } = counting(2, 3, 1, 2);
     const stored = toStored(data, shape);
-    expect([...stored]).toEqual([0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]);
+    expect([...stored]).toEqual([0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11]);
     expect(fromStored(stored, shape)).toEqual(counting(2, 3, 1, 2));
   });
 
@@ -42,7 +42,7 @@ describe("parameters in a graph", () => {
     const averaged = averagedSource("ema.", "unet.")(name, shape);
     const frozen = frozenSource(new Map([[name, fromFloat32(tensor, "float16")]]), "unet")(name, shape);
     const [parameter] = trainable.list();
-    expect(parameter).toMatchObject({ name: "unet.block.conv1.weight", shape, stored: [2, 3, 2, 3] });
+    expect(parameter).toMatchObject({ name: "unet.block.conv1.weight", shape, stored: [3, 2, 2, 3] });
 
     const runtime = onnxRuntime({ threads: 1 });
     // A scale keeps inputs from being results themselves.

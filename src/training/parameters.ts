@@ -6,8 +6,8 @@ import { toFloat32 } from "../tensor/convert.ts";
 import { elementCount, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * A parameter that trains. Convolution kernels wider than one pixel are kept with the input channels innermost
- * (`[out, kh, kw, in]`), as their gradients come out so and both passes read them fastest; files hold `[out, in, kh, kw]`.
+ * A parameter that trains. Convolution kernels wider than one pixel are kept with the channels innermost
+ * (`[kh, kw, out, in]`), as both passes read them fastest so; files hold `[out, in, kh, kw]`.
  */
 export interface TrainableParameter {
   readonly name: string;
@@ -23,12 +23,12 @@ const isWideKernel = (shape: readonly number[]): boolean => shape.length === 4 &
 
 const storedShape = (shape: readonly number[]): readonly number[] => {
   const [out, channels, height, width] = shape;
-  return isWideKernel(shape) ? [out!, height!, width!, channels!] : shape;
+  return isWideKernel(shape) ? [height!, width!, out!, channels!] : shape;
 };
 
 /** A value of `stored` shape as models see it: kernels in the shape of files. */
 const asSeen = (value: Value, shape: readonly number[]): Value =>
-  isWideKernel(shape) ? transpose(value, [0, 3, 1, 2]) : value;
+  isWideKernel(shape) ? transpose(value, [2, 3, 0, 1]) : value;
 
 /** Collects the parameters that a model asks for, each once, as inputs of the graph. */
 export class TrainableParameters {
@@ -94,7 +94,7 @@ function permuteKernel(data: Float32Array, [a, b, c, d]: readonly number[], toSt
     for (let i = 0; i < channels; i++) {
       for (let p = 0; p < positions; p++) {
         const inFile = (o * channels + i) * positions + p;
-        const inTraining = (o * positions + p) * channels + i;
+        const inTraining = (p * out + o) * channels + i;
         if (toStored) result[inTraining] = data[inFile]!;
         else result[inFile] = data[inTraining]!;
       }

@@ -182,6 +182,7 @@ export const compositions: Readonly<Record<string, Cases>> = {
   },
   reduceMean: { last: (x) => reduceMean(x!, [-1]), all: (x) => meanOfAll(mul(x!, x!)) },
   pointwise: { plain: conv({}), batch: conv({}) },
+  smallPlanes: { square: conv({ padding: 1 }), oblong: conv({ padding: 1 }), bare: conv({ padding: 1 }) },
   groupNormOfItself: {
     // The weight is also behind the input: its gradient has two paths.
     one: (x, g, b) => groupNorm(mul(x!, reshape(g!, [4, 1, 1, 1])), g!, b!, { groups: 2, epsilon: 1e-5 }),
@@ -215,6 +216,7 @@ export const compositions: Readonly<Record<string, Cases>> = {
     layerNorm: slope((x, g, b) => layerNorm(x!, g!, b!, 1e-5)),
     groupNorm: slope((x, g, b) => groupNorm(x!, g!, b!, { groups: 2, epsilon: 1e-5 })),
     conv2d: slope(kernel3batch!),
+    smallPlanes: slope(conv({ padding: 1 })),
     conv2dStride2: slope(stride2batch!),
     conv2dGroups: slope(groups2!),
     attention: slope((q, k, v) => attention(q!, k!, v!, { heads: 2, batch: 2 })),

@@ -4,6 +4,7 @@ import { dimension, expectRank, expectSameType } from "../shapes.ts";
 import type { Value } from "../value.ts";
 import { gemm } from "./product.ts";
 import { reshape } from "./structure.ts";
+import { winograd, winogradPays } from "./winograd.ts";
 
 /** ONNX's own convolution of `[batch, channels, …spatial]` with `[out, channels / groups, …kernel]`. */
 export interface ConvolutionAttributes {
@@ -157,7 +158,7 @@ export interface Conv2dOptions {
 
 /**
  * Convolution of maps `[channels, batch, height, width]` with `w` `[out, channels / groups, kh, kw]` and a bias `[out]`.
- * A 1x1 kernel becomes a matrix product. @throws ShapeError
+ * A 1x1 kernel becomes a matrix product, a 3x3 kernel on small planes several. @throws ShapeError
  */
 export function conv2d(x: Value, w: Value, bias?: Value, options: Conv2dOptions = {}): Value {
   const { stride = 1, padding = 0, groups = 1 } = options;
@@ -170,5 +171,7 @@ export function conv2d(x: Value, w: Value, bias?: Value, options: Conv2dOptions 
     const column = bias === undefined ? undefined : reshape(bias, [out, 1]);
     return reshape(gemm(reshape(w, [out, channels]), matrix, column), [out, ...positions]);
   }
+  const same = w.shape[2] === 3 && w.shape[3] === 3 && stride === 1 && groups === 1 && pads.every((p) => p === 1);
+  if (same && x.shape[0] === w.shape[1] && w.type === x.type && winogradPays(x)) return winograd(x, w, bias);
   return apply1(conv2dOperation, bias === undefined ? [x, w] : [x, w, bias], { stride, pads, groups });
 }
