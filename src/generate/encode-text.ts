@@ -45,26 +45,27 @@ export async function encodeText(
 function textGraph(
   at: Layers,
   config: ClipTextConfig,
-  { ids, ends, kept, vectors }: Readonly<Record<string, Value>>,
+  { ids, ends, kept, vectors, hidden: unseen }: Readonly<Record<string, Value>>,
   state: number,
   normalised: boolean,
 ): Record<string, Value> {
   const learned = kept === undefined || vectors === undefined ? undefined : { kept, vectors };
-  const { hiddenStates, lastHiddenState } = clipTextModel(at, config, ids!, learned);
+  const { hiddenStates, lastHiddenState } = clipTextModel(at, config, ids!, learned, unseen);
   const hidden = hiddenStates[state]!;
   const last = normalised && state === config.layers;
   const states = last ? lastHiddenState : normalised ? normalisedState(at, config, hidden) : hidden;
   return ends === undefined ? { states } : { states, pooled: projectedText(at, config, lastHiddenState, ends) };
 }
 
-/** What the graph takes: token numbers of the vocabulary, where each text ends, and vectors for words beyond. */
-function textInputs(config: ClipTextConfig, { ids, learned }: TextRequest): Readonly<Record<string, Tensor>> {
+/** What the graph takes: numbers of known tokens, where texts end, which tokens are hidden, and vectors of other words. */
+function textInputs(config: ClipTextConfig, { ids, learned, hidden }: TextRequest): Readonly<Record<string, Tensor>> {
   const [count, tokens] = ids.shape as [number, number];
   const numbers = Array.from(ids.data, Number);
   const rows = Array.from({ length: count }, (_, i) => numbers.slice(i * tokens, (i + 1) * tokens));
   const ends = rows.map((row, i) => i * tokens + endPlace(config, row));
   const pooling = config.projectionWidth === undefined ? {} : { ends: int64([count], ends) };
-  if (numbers.every((id) => id < config.vocabulary)) return { ids, ...pooling };
+  const hiding = hidden === undefined ? {} : { hidden };
+  if (numbers.every((id) => id < config.vocabulary)) return { ids, ...pooling, ...hiding };
 
   const kept = new Float32Array(numbers.length).fill(1);
   const vectors = new Float32Array(numbers.length * config.width);
@@ -85,6 +86,7 @@ function textInputs(config: ClipTextConfig, { ids, learned }: TextRequest): Read
       numbers.map((id) => (id < config.vocabulary ? id : 0)),
     ),
     ...pooling,
+    ...hiding,
     kept: float32([numbers.length, 1], kept),
     vectors: float32([numbers.length, config.width], vectors),
   };

@@ -24,6 +24,8 @@ export interface TextRequest {
   readonly skippedLayers?: number;
   /** Vectors `[width]` of words that the vocabulary lacks, by their token numbers: textual inversion. */
   readonly learned?: ReadonlyMap<number, Float32Array>;
+  /** `[n, tokens]`: 1 for tokens that no other looks at, as if they were not there; 0 for others. */
+  readonly hidden?: Tensor<"float32">;
 }
 
 /** Texts as the U-Net takes them. */

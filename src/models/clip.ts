@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { add, mul } from "../graph/ops/arithmetic.ts";
+import { add, mul, scale } from "../graph/ops/arithmetic.ts";
 import { attention } from "../graph/ops/attention.ts";
 import { gelu, quickGelu } from "../graph/ops/elementwise.ts";
 import { expand, gather, reshape, slice } from "../graph/ops/structure.ts";
@@ -81,15 +81,23 @@ export interface LearnedTokens {
   readonly vectors: Value;
 }
 
+/** Minus infinity where a token is hidden: `[batch, 1, 1, tokens]`. */
+function hidingMask(hidden: Value): Value {
+  const [batch, tokens] = hidden.shape as [number, number];
+  return reshape(scale(hidden, -1e9), [batch, 1, 1, tokens]);
+}
+
 /**
  * transformers' CLIPTextModel.
  * @param ids token numbers `[batch, tokens]` (int64 or int32), no more tokens than the configuration's positions
+ * @param hidden `[batch, tokens]`: 1 for tokens that none looks at, 0 for others; the complement of an attention mask
  */
 export function clipTextModel(
   layers: Layers,
   config: ClipTextConfig,
   ids: Value,
   learned?: LearnedTokens,
+  hidden?: Value,
 ): ClipTextOutput {
   const { width, heads, epsilon } = config;
   const [batch, tokens] = ids.shape as [number, number];
@@ -100,7 +108,7 @@ export function clipTextModel(
   const known = gather(table, reshape(ids, [batch * tokens]));
   const words = learned === undefined ? known : add(mul(known, learned.kept), learned.vectors);
   const positions = expand(reshape(slice(places, 0, 0, tokens), [1, tokens, width]), [batch, tokens, width]);
-  const mask = causalMask(tokens);
+  const mask = hidden === undefined ? causalMask(tokens) : add(causalMask(tokens), hidingMask(hidden));
   let x = add(words, reshape(positions, [batch * tokens, width]));
   const hiddenStates = [x];
   for (let i = 0; i < config.layers; i++) {
@@ -114,11 +122,11 @@ export function clipTextModel(
         Value,
         Value,
       ];
-      const hidden = add(before, attend.linear("out_proj", attention(q, k, v, { heads, batch, mask }), width));
+      const attended = add(before, attend.linear("out_proj", attention(q, k, v, { heads, batch, mask }), width));
       const inner = activate(
-        layer.linear("mlp.fc1", layer.layerNorm("layer_norm2", hidden, epsilon), config.innerWidth),
+        layer.linear("mlp.fc1", layer.layerNorm("layer_norm2", attended, epsilon), config.innerWidth),
       );
-      return add(hidden, layer.linear("mlp.fc2", inner, width));
+      return add(attended, layer.linear("mlp.fc2", inner, width));
     });
     hiddenStates.push(x);
   }
