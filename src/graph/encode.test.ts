@@ -141,6 +141,27 @@ describe("constants", () => {
     expect(initializersOf(encode({ z: add(mul(y, constant(large)), constant(large)) }))).toBe(1);
   });
 
+  test("that are larger still lie beside the model, as views of their tensors", async () => {
+    const data = Float32Array.from({ length: 40_002 }, (_, i) => Math.sin(i));
+    const tensor = float32([200, 200], data.subarray(1, 40_001));
+    const table = constant(tensor);
+    const row = input("row", [1, 200]);
+    const model = encode({ y: gemm(row, table), z: gemm(row, table, undefined, { transposeB: true }) });
+    expect(model.constants.map(({ data: { length, buffer } }) => [length, buffer])).toEqual([[160_000, data.buffer]]);
+    expect(model.bytes.length).toBeLessThan(1000);
+    const { y, z } = await run(model, { row: float32([1, 200], new Float32Array(200).fill(1)) });
+    const total = (places: (i: number) => number): number =>
+      Array.from({ length: 200 }, (_, i) => tensor.data[places(i)]!).reduce((a, b) => a + b, 0);
+    expect(y!.data[7]).toBeCloseTo(
+      total((i) => 200 * i + 7),
+      3,
+    );
+    expect(z!.data[7]).toBeCloseTo(
+      total((i) => 1400 + i),
+      3,
+    );
+  });
+
   test("of any type and size arrive as they are", async () => {
     const numbers = { type: "int64", shape: [2], data: BigInt64Array.of(-(2n ** 40n), 7n) } as const;
     const part = { type: "float32", shape: [2], data: Float32Array.of(9, 1, 2, 9).subarray(1, 3) } as const;

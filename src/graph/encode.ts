@@ -7,9 +7,18 @@ import { operationsInOrder } from "./order.ts";
 import { ProtobufWriter } from "./protobuf.ts";
 import type { FileSlice, Value } from "./value.ts";
 
+/** Bytes of a large constant, which the runtime takes beside the model: ONNX's own format ends at 2 GB. */
+export interface ConstantBytes {
+  /** What the model calls them. */
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
 /** A graph as ONNX bytes, with what a runtime must know to run it. */
 export interface OnnxModel {
   readonly bytes: Uint8Array;
+  /** Large constants in memory, which are not copied into `bytes`. */
+  readonly constants: readonly ConstantBytes[];
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Files that hold constants in place, relative to the folder that is given to the runtime. */
@@ -20,6 +29,8 @@ const opset = 20;
 const contribOpset = 1;
 /** ONNX's intermediate representation 10: the first with opset 21's types, read by every current runtime. */
 const irVersion = 10;
+/** Constants from this many bytes on are handed to the runtime beside the model. */
+const largeConstant = 2 ** 16;
 /** Constants up to this many elements are shared by content. */
 const sharedElements = 64;
 
@@ -44,7 +55,7 @@ const bytesOf = ({ data }: Tensor): Uint8Array =>
 const inlineTensor = (name: string, tensor: Tensor): ProtobufWriter =>
   tensorMessage(name, tensor).bytes(9, bytesOf(tensor));
 
-const fileTensor = (name: string, value: Value, slice: FileSlice): ProtobufWriter => {
+const apartTensor = (name: string, value: Pick<Tensor, "type" | "shape">, slice: FileSlice): ProtobufWriter => {
   const message = tensorMessage(name, value);
   const entry = (key: string, text: string): ProtobufWriter => new ProtobufWriter().string(1, key).string(2, text);
   message.message(13, entry("location", slice.file));
@@ -92,6 +103,7 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
   const files = new Set<string>();
   const shared = new Map<string | Tensor, string>();
   const initializers: ProtobufWriter[] = [];
+  const constants: ConstantBytes[] = [];
   const results = Object.entries(outputs);
   const order = operationsInOrder(results.map(([, value]) => value));
   const given = givenNames(order, results);
@@ -111,9 +123,13 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
     return name;
   };
   const constantName = (tensor: Tensor): string =>
-    initializer(elementCount(tensor.shape) <= sharedElements ? contentKey(tensor) : tensor, (name) =>
-      inlineTensor(name, tensor),
-    );
+    initializer(elementCount(tensor.shape) <= sharedElements ? contentKey(tensor) : tensor, (name) => {
+      const data = bytesOf(tensor);
+      if (data.length < largeConstant) return inlineTensor(name, tensor);
+      const path = `fourstep-memory/${constants.length}`;
+      constants.push({ path, data });
+      return apartTensor(name, tensor, { file: path, offset: 0, length: data.length });
+    });
 
   const leafName = (value: Value): string => {
     const { source } = value;
@@ -131,7 +147,7 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
         const { slice } = source;
         files.add(slice.file);
         return initializer(`${value.type}[${value.shape.join(",")}] ${slice.offset} ${slice.file}`, (name) =>
-          fileTensor(name, value, slice),
+          apartTensor(name, value, slice),
         );
       }
       case "operation":
@@ -186,6 +202,7 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
     .message(8, operatorSet("com.microsoft", contribOpset));
   return {
     bytes: model.finish(),
+    constants,
     inputs: [...inputs.keys()],
     outputs: results.map(([name]) => name),
     files: [...files],

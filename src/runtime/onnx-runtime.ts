@@ -140,6 +140,7 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
           executionMode: "sequential",
           // What goes wrong is thrown; the runtime need not print it too.
           logSeverityLevel: 4,
+          ...(model.constants.length > 0 ? { externalData: [...model.constants] } : {}),
           ...(threads > 0 ? { intraOpNumThreads: threads, interOpNumThreads: 1 } : {}),
           extra: {
             session,
