@@ -5,8 +5,8 @@ import { swapBatchAndChannels } from "../models/maps.ts";
 import { unet } from "../models/unet/unet.ts";
 import { decodeLatents, encodePictures } from "../models/vae/autoencoder-kl.ts";
 import { decodeLatentsTiny, encodePicturesTiny } from "../models/vae/autoencoder-tiny.ts";
+import { decoderLatents, diffusionDeviations, diffusionLatents } from "../models/vae/latent-scale.ts";
 import type { Runtime, Session } from "../runtime/runtime.ts";
-import { linearCombination } from "../tensor/arithmetic.ts";
 import { filled, float32, type Tensor } from "../tensor/tensor.ts";
 import { encodeText } from "./encode-text.ts";
 import type { AutoencoderNetwork, Model } from "./model.ts";
@@ -122,17 +122,16 @@ export function createNetworks(runtime: Runtime, model: Model): Networks {
       const session = await compiled("decoder", [latents], () => ({
         pictures: swapBatchAndChannels(decoderGraph(autoencoder, latents.shape)),
       }));
-      const unscaled = linearCombination([[1 / autoencoder.config.scalingFactor, latents]]);
-      return read(session, { latents: unscaled }, "pictures", signal);
+      return read(session, { latents: decoderLatents(latents, autoencoder.config) }, "pictures", signal);
     },
     async encode(pictures, signal) {
       const { autoencoder } = model;
       const session = await compiled("encoder", [pictures], () => encoderGraph(autoencoder, pictures.shape));
       const { mean, logVariance } = await session.run({ pictures }, signal === undefined ? {} : { signal });
-      const { scalingFactor } = autoencoder.config;
+      const deviation = deviationOf((mean as Floats).shape, logVariance as Floats | undefined);
       return {
-        mean: linearCombination([[scalingFactor, mean as Floats]]),
-        deviation: deviationOf((mean as Floats).shape, logVariance as Floats | undefined, scalingFactor),
+        mean: diffusionLatents(mean as Floats, autoencoder.config),
+        deviation: diffusionDeviations(deviation, autoencoder.config),
       };
     },
     dispose,
@@ -191,9 +190,9 @@ function encoderGraph(autoencoder: AutoencoderNetwork, shape: readonly number[])
   return { mean: swapBatchAndChannels(mean), logVariance: swapBatchAndChannels(logVariance) };
 }
 
-/** exp(logVariance / 2), kept in the range that diffusers keeps it in, times the factor. */
-function deviationOf(shape: readonly number[], logVariance: Floats | undefined, factor: number): Floats {
+/** exp(logVariance / 2), kept in the range that diffusers keeps it in. */
+function deviationOf(shape: readonly number[], logVariance: Floats | undefined): Floats {
   if (logVariance === undefined) return filled(shape);
-  const data = logVariance.data.map((x) => factor * Math.exp(0.5 * Math.min(20, Math.max(-30, x))));
+  const data = logVariance.data.map((x) => Math.exp(0.5 * Math.min(20, Math.max(-30, x))));
   return { type: "float32", shape, data };
 }
