@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { OnnxModel } from "../graph/encode.ts";
-import { sumOfSquares } from "../optim/clip.ts";
+import { addUp } from "../optim/accumulate.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
 import type { Batch, OptimizerSettings, ParameterLayout } from "../training/engine.ts";
 import { sumGradients } from "../training/gradients.ts";
@@ -63,8 +63,7 @@ async function serve(data: TrainingWorkerData): Promise<void> {
       sums[workers + index] = sum.loss;
       wait();
       const total = gradients[0]!;
-      for (const other of gradients.slice(1)) for (let i = begin; i < end; i++) total[i]! += other[i]!;
-      sums[index] = sumOfSquares(total, begin, end);
+      sums[index] = addUp(gradients, begin, end);
       wait();
       const add = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
       const norm = Math.sqrt(add(sums.subarray(0, workers))) / count;

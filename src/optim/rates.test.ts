@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { accumulate } from "./accumulate.ts";
+import { addUp } from "./accumulate.ts";
 import { clipFactor, sumOfSquares } from "./clip.ts";
 import { constantRate, cosineDecay, decayOverLastThird, linearWarmUp, product } from "./rates.ts";
 
@@ -54,9 +54,13 @@ describe("clipping and accumulation", () => {
     expect(clipFactor(0, 1)).toBe(1);
   });
 
-  test("adds scaled micro-batches within a range", () => {
-    const total = Float32Array.from([1, 1, 1, 1]);
-    accumulate(total, Float32Array.from([2, 4, 6, 8]), 0.5, 1, 3);
-    expect([...total]).toEqual([1, 3, 4, 1]);
+  test.each([1, 3, 4, 9])("adds vectors up within a range of %i and sums the squares", (length) => {
+    const ramp = (slope: number): Float32Array => Float32Array.from({ length: 12 }, (_, i) => slope * i);
+    const total = ramp(1);
+    const expected = Array.from(total, (x, i) => (i >= 2 && i < 2 + length ? 7 * x : x));
+    const squares = expected.slice(2, 2 + length).reduce((sum, x) => sum + x * x, 0);
+    expect(addUp([total, ramp(2), ramp(4)], 2, 2 + length)).toBe(squares);
+    expect([...total]).toEqual(expected);
+    expect(addUp([total], 2, 2 + length)).toBe(squares);
   });
 });
