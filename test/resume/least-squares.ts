@@ -1,4 +1,3 @@
-import { accumulate } from "../../src/optim/accumulate.ts";
 import { sumOfSquares } from "../../src/optim/clip.ts";
 import { counterNormal } from "../../src/tensor/random/counter.ts";
 import { float32 } from "../../src/tensor/tensor.ts";
@@ -70,7 +69,7 @@ function addGradients(batch: Batch, parameters: Float32Array, gradients: Float32
     let error = parameters[width]! - target;
     for (let i = 0; i < width; i++) error += parameters[i]! * x[i]!;
     const slope = (2 * error) / targets.length;
-    accumulate(gradients, x, slope, 0, width);
+    for (let i = 0; i < width; i++) gradients[i]! += x[i]! * slope;
     gradients[width] = gradients[width]! + slope;
     loss += (error * error) / targets.length;
   }
