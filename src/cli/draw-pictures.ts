@@ -1,13 +1,13 @@
 import { randomInt } from "node:crypto";
 import { basename, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
-import { type Conditioning, encodePrompt } from "../generate/conditioning.ts";
+import { encodePrompt, type PromptReading } from "../generate/conditioning.ts";
 import type { Model } from "../generate/model.ts";
 import { createNetworks } from "../generate/networks.ts";
 import { planDrawing, planWarnings } from "../generate/plan.ts";
+import type { PromptSyntax } from "../generate/prompt/syntax.ts";
 import { latentSize, naturalSize, type Size } from "../generate/size.ts";
 import { textToImage } from "../generate/text-to-image.ts";
-import { unknownWords } from "../generate/unknown-words.ts";
 import { adaptedModel, type ChosenAdapter, type OpenedModel, openModel, readLoras } from "../node/open-model.ts";
 import { makePictureFolder } from "../node/picture-files.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
@@ -18,6 +18,7 @@ import { accelerationOf, chooseLoras } from "./choose-loras.ts";
 import type { CliContext } from "./command.ts";
 import { DrawingReport } from "./drawing-report.ts";
 import type { Drawing } from "./picture-settings.ts";
+import { promptWarnings } from "./prompt-warnings.ts";
 
 /** What `fourstep generate` was told. */
 export interface GenerateOptions {
@@ -28,6 +29,8 @@ export interface GenerateOptions {
   readonly steps?: number;
   readonly guidance?: number;
   readonly negative?: string;
+  readonly promptSyntax: PromptSyntax;
+  readonly clipSkip: number;
   readonly seed?: number;
   readonly size?: Size;
   readonly count: number;
@@ -44,6 +47,7 @@ interface Prepared {
   readonly drawing: Drawing;
   readonly model: Model;
   readonly sampler: Sampler;
+  readonly reading: PromptReading;
   readonly warnings: readonly string[];
 }
 
@@ -58,13 +62,12 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
   const opened = await openModel(path);
   const runtime = onnxRuntime();
   try {
-    const { drawing, model, sampler, warnings } = await prepare(path, opened, prompt, options);
+    const { drawing, model, sampler, reading, warnings } = await prepare(path, opened, prompt, options);
     await makePictureFolder(options.out);
     const report = new DrawingReport(drawing, options, context);
     for (const warning of warnings) report.warn(warning);
     const networks = createNetworks(runtime, model);
-    const conditioning = await encodePrompt(networks, model, drawing, context.signal);
-    for (const warning of textWarnings(conditioning, model, prompt)) report.warn(warning);
+    const conditioning = await encodePrompt(networks, model, { ...drawing, reading }, context.signal);
     const request = { conditioning, sampler, size: drawing.size, seed: drawing.seed, count: options.count };
     await report.follow(textToImage(networks, model, request, context.signal));
     report.finish((performance.now() - begin) / 1000);
@@ -97,13 +100,19 @@ async function prepare(path: string, opened: OpenedModel, prompt: string, option
     ...plan,
     prompt,
     negativePrompt,
+    clipSkip: options.clipSkip,
     modelName: basename(resolve(path)),
     loras: adapters.map(({ adapter, weight }) => ({ name: adapter.name.replace(/\.safetensors$/i, ""), weight })),
     size,
     seed: options.seed ?? randomInt(seeds),
   };
-  const warnings = [...planWarnings(plan, acceleration, negativePrompt), ...adapters.flatMap(adapterWarnings)];
-  return { drawing, model, sampler, warnings };
+  const reading = { syntax: options.promptSyntax, clipSkip: options.clipSkip, learnedWords: [] };
+  const warnings = [
+    ...planWarnings(plan, acceleration, negativePrompt),
+    ...adapters.flatMap(adapterWarnings),
+    ...promptWarnings(model, prompt, reading),
+  ];
+  return { drawing, model, sampler, reading, warnings };
 }
 
 function checkOut(folder: string): void {
@@ -120,17 +129,4 @@ function adapterWarnings({ adapter }: ChosenAdapter): string[] {
       ? []
       : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
   return [...leftOut(unmatched, "the model lacks their layers"), ...leftOut(leftOver, "they are not of the U-Net")];
-}
-
-function textWarnings({ dropped }: Conditioning, { tokenizer, name }: Model, prompt: string): string[] {
-  const warnings: string[] = [];
-  if (dropped.prompt !== "") warnings.push(`the prompt is too long for the model; left out: "${dropped.prompt}".`);
-  if (dropped.negativePrompt !== "") {
-    warnings.push(`the negative prompt is too long for the model; left out: "${dropped.negativePrompt}".`);
-  }
-  const unknown = unknownWords(tokenizer, prompt);
-  if (unknown.length > 0) {
-    warnings.push(`${name} was taught few words and does not know ${unknown.map((word) => `"${word}"`).join(", ")}.`);
-  }
-  return warnings;
 }

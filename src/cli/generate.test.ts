@@ -188,12 +188,8 @@ describe("warnings of fourstep generate", () => {
     [["--sampler", "euler"], "1 step of euler is too little without an LCM-LoRA; use at least 8 steps."],
     [["zebra"], 'tiny was taught few words and does not know "zebra".'],
     [
-      ["on", "a", "plate", "a", "red", "green", "apple"],
-      'the prompt is too long for the model; left out: "green apple".',
-    ],
-    [
-      ["--guidance", "1.5", "--negative", "a a a a a a a a red pear"],
-      'the negative prompt is too long for the model; left out: "red pear".',
+      ["[red:green:0.5]"],
+      'prompts are not changed between steps: "[red:green:0.5]" is read as a text of lower weight.',
     ],
   ])("%j", async (args, sentence) => {
     const { stderr, json } = await warned(...args);

@@ -7,6 +7,8 @@ import type { SamplerName } from "../samplers/registry.ts";
 export interface Drawing extends DrawingPlan {
   readonly prompt: string;
   readonly negativePrompt: string;
+  /** As A1111 counts: 1 is the text encoder's last layer. */
+  readonly clipSkip: number;
   readonly modelName: string;
   readonly loras: readonly { readonly name: string; readonly weight: number }[];
   readonly size: Size;
@@ -19,7 +21,7 @@ const samplerTitles: Readonly<Record<SamplerName, string>> = { lcm: "LCM", ddim:
 
 /** A picture's settings in the text that image programs keep under `parameters`. */
 export function pictureSettings(drawing: Drawing, seed: number, version: string): string {
-  const { prompt, negativePrompt, sampler, steps, guidanceScale, size, modelName, loras } = drawing;
+  const { prompt, negativePrompt, clipSkip, sampler, steps, guidanceScale, size, modelName, loras } = drawing;
   const settings = new Map([
     ["Steps", String(steps)],
     ["Sampler", samplerTitles[sampler]],
@@ -28,6 +30,7 @@ export function pictureSettings(drawing: Drawing, seed: number, version: string)
     ["Size", `${size.width}x${size.height}`],
     ["Model", modelName],
   ]);
+  if (clipSkip > 1) settings.set("Clip skip", String(clipSkip));
   if (loras.length > 0) settings.set("Lora", loras.map(({ name, weight }) => `${name}:${weight}`).join(", "));
   settings.set("Version", `fourstep ${version}`);
   return writeInfotext({ prompt, negativePrompt, settings });

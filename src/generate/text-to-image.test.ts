@@ -164,12 +164,18 @@ describe("textToImage", () => {
 });
 
 describe("encodePrompt", () => {
-  it("tells what of a text did not fit", async () => {
-    const prompt = { prompt: "a red apple a red apple", negativePrompt: "a a a a a a", guidanceScale: 1 };
+  it("gives a long text further windows, and the other text as many", async () => {
+    const prompt = { prompt: "a red apple a red apple", negativePrompt: "a", guidanceScale: 1 };
     const without = await encodePrompt(fakeNetworks(), model, prompt);
-    expect(without.dropped).toEqual({ prompt: "red apple", negativePrompt: "" });
-    expect(without.conditional.context.shape).toEqual([6, 1]);
+    const row = (ids: readonly number[]): number[] => ids.map((id) => Math.fround(id / 1000));
+    const { tokenizer } = model;
+    const { bosId, eosId } = tokenizer;
+    const [a, red, apple] = tokenizer.encode("a red apple") as [number, number, number];
+    const windows = row([bosId, a, red, apple, a, eosId, bosId, red, apple, eosId, eosId, eosId]);
+    expect([...without.conditional.context.data]).toEqual(windows);
+    expect(without.unconditional).toBeUndefined();
     const guided = await encodePrompt(fakeNetworks(), model, { ...prompt, guidanceScale: 1.5 });
-    expect(guided.dropped.negativePrompt).toBe("a a");
+    const nothing = [bosId, eosId, eosId, eosId, eosId, eosId];
+    expect([...guided.unconditional!.context.data]).toEqual(row([bosId, a, eosId, eosId, eosId, eosId, ...nothing]));
   });
 });

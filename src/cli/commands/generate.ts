@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { promptSyntaxes } from "../../generate/prompt/syntax.ts";
 import { samplerNames } from "../../samplers/registry.ts";
 import type { CliCommand, CliContext } from "../command.ts";
 import type { GenerateOptions } from "../draw-pictures.ts";
@@ -38,6 +39,12 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     .option("--steps <n>", "steps (default: 4, without LCM-LoRA 32)", wholeNumber(1, 1000))
     .option("--guidance <g>", "guidance scale; 1 is off (default: 1, without LCM-LoRA 4)", numberWithin(0, 100))
     .option("--negative <prompt>", "what the pictures do not show; needs a guidance above 1")
+    .addOption(
+      new Option("--prompt-syntax <name>", "a1111: (word:1.3); compel: word++, (two words)1.3; plain: no weights")
+        .choices(promptSyntaxes)
+        .default("a1111"),
+    )
+    .option("--clip-skip <n>", "leave the text encoder at the n-th layer from its end", wholeNumber(1, 64), 1)
     .option(
       "--seed <n>",
       "of the first picture; each further one's is one higher (default: random)",

@@ -128,6 +128,11 @@ export class ClipTokenizer {
     return words.join(" ");
   }
 
+  /** Whether a token is the last or only piece of a word. */
+  endsWord(id: number): boolean {
+    return this.tokens.get(id)?.endsWith(endOfWord) ?? false;
+  }
+
   private encodeWords(cleaned: string, ids: number[]): void {
     for (const word of splitWords(cleaned)) {
       for (const part of bytePairParts(word, this.ranks)) ids.push(this.vocabulary.get(part) ?? this.unkId);
