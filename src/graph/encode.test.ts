@@ -162,6 +162,15 @@ describe("constants", () => {
     );
   });
 
+  test("that are larger still lie in the model where others lie in a file, as no runtime takes both", () => {
+    const table = constant(float32([200, 200], new Float32Array(40_000).fill(1)));
+    const stored = fileConstant("w", [200, 200], "float32", { file: "w.safetensors", offset: 8, length: 160_000 });
+    const model = encode({ y: gemm(gemm(input("row", [1, 200]), table), stored) });
+    expect(model.constants).toEqual([]);
+    expect(model.files).toEqual(["w.safetensors"]);
+    expect(model.bytes.length).toBeGreaterThan(160_000);
+  });
+
   test("of any type and size arrive as they are", async () => {
     const numbers = { type: "int64", shape: [2], data: BigInt64Array.of(-(2n ** 40n), 7n) } as const;
     const part = { type: "float32", shape: [2], data: Float32Array.of(9, 1, 2, 9).subarray(1, 3) } as const;

@@ -31,6 +31,8 @@ const contribOpset = 1;
 const irVersion = 10;
 /** Constants from this many bytes on are handed to the runtime beside the model. */
 const largeConstant = 2 ** 16;
+/** Beside constants in files, those in memory go into the model itself up to this many bytes. */
+const mostInside = 2 ** 30;
 /** Constants up to this many elements are shared by content. */
 const sharedElements = 64;
 
@@ -103,7 +105,7 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
   const files = new Set<string>();
   const shared = new Map<string | Tensor, string>();
   const initializers: ProtobufWriter[] = [];
-  const constants: ConstantBytes[] = [];
+  const large: { readonly name: string; readonly tensor: Tensor; readonly data: Uint8Array }[] = [];
   const results = Object.entries(outputs);
   const order = operationsInOrder(results.map(([, value]) => value));
   const given = givenNames(order, results);
@@ -114,11 +116,12 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
   };
 
   /** Writes an initializer once for each key. */
-  const initializer = (key: string | Tensor, write: (name: string) => ProtobufWriter): string => {
+  const initializer = (key: string | Tensor, write: (name: string) => ProtobufWriter | undefined): string => {
     const known = shared.get(key);
     if (known !== undefined) return known;
     const name = freshName();
-    initializers.push(write(name));
+    const message = write(name);
+    if (message !== undefined) initializers.push(message);
     shared.set(key, name);
     return name;
   };
@@ -126,9 +129,8 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
     initializer(elementCount(tensor.shape) <= sharedElements ? contentKey(tensor) : tensor, (name) => {
       const data = bytesOf(tensor);
       if (data.length < largeConstant) return inlineTensor(name, tensor);
-      const path = `fourstep-memory/${constants.length}`;
-      constants.push({ path, data });
-      return apartTensor(name, tensor, { file: path, offset: 0, length: data.length });
+      large.push({ name, tensor, data });
+      return undefined;
     });
 
   const leafName = (value: Value): string => {
@@ -190,6 +192,18 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
 
   graph.string(2, "fourstep");
   for (const message of initializers) graph.message(5, message);
+  // A runtime that is handed bytes beside the model looks for those in files among them, too.
+  const inside = files.size > 0 && large.reduce((sum, { data }) => sum + data.length, 0) <= mostInside;
+  const constants: ConstantBytes[] = [];
+  for (const { name, tensor, data } of large) {
+    if (inside) {
+      graph.message(5, inlineTensor(name, tensor));
+      continue;
+    }
+    const path = `fourstep-memory/${constants.length}`;
+    constants.push({ path, data });
+    graph.message(5, apartTensor(name, tensor, { file: path, offset: 0, length: data.length }));
+  }
   for (const [name, value] of inputs) graph.message(11, valueInfo(name, value));
   for (const [name, value] of results) graph.message(12, valueInfo(name, value));
   const operatorSet = (domain: string, version: number): ProtobufWriter =>
