@@ -1,0 +1,36 @@
+import type { JsonObject } from "../../../formats/json.ts";
+
+/** A text encoder of a family. */
+export interface FamilyTextEncoder {
+  /** `text_encoder/config.json` as transformers writes it. */
+  readonly config: JsonObject;
+  /** How the original single files name its weights, and under which prefix. */
+  readonly original: { readonly prefix: string; readonly names: "transformers" | "openclip" };
+  /** What fills texts up to the encoder's length; the tokenizer's own choice unless told. */
+  readonly padToken?: string;
+}
+
+/**
+ * A published kind of Stable Diffusion, with the configurations that diffusers writes for it. Of a single file, which holds
+ * none, the family is told by the shapes of its U-Net; then these are what its other settings are taken from.
+ */
+export interface ModelFamily {
+  readonly name: string;
+  /** Class of the pipeline in diffusers. */
+  readonly pipeline: string;
+  /** `unet/config.json`. */
+  readonly unet: JsonObject;
+  /** `vae/config.json`. */
+  readonly autoencoder: JsonObject;
+  /** One, or the two of SDXL. */
+  readonly textEncoders: readonly [FamilyTextEncoder, ...FamilyTextEncoder[]];
+  /** `scheduler/scheduler_config.json`. */
+  readonly scheduler: JsonObject;
+  /** Whether an empty negative prompt is all zeros: `force_zeros_for_empty_prompt`. */
+  readonly zerosForEmptyPrompt: boolean;
+  /**
+   * How the U-Net's kind of prediction shows in a single file, which does not state it: `fixed` is what `scheduler` says,
+   * `by-bias` the spread of a bias that training with v-prediction widened.
+   */
+  readonly prediction: "fixed" | "by-bias";
+}
