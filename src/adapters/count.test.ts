@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readModuleTable } from "../../test/module-table.ts";
-import { countLora, countLoraByKind } from "./count.ts";
+import { countLora, countLoraByKind, parameterTable } from "./count.ts";
 import { targetKind, targetModules } from "./targets.ts";
 
 describe("countLora, at rank 64 over the fourteen kinds of layer", () => {
@@ -32,6 +32,34 @@ describe("countLora, at rank 64 over the fourteen kinds of layer", () => {
       "upsamplers.0.conv 3 2048000",
       "time_emb_proj 22 3092480",
     ]);
+  });
+});
+
+describe("parameterTable", () => {
+  it("counts the models of the paper's Table 1 from their configurations", () => {
+    const clip = 123_060_480;
+    const bigClip = 694_659_840;
+    const autoencoder = 83_653_863;
+    expect(parameterTable()).toEqual([
+      { model: "SD-V1.5", full: 859_520_964, lora: 67_252_224, modules: 278, textEncoders: clip, autoencoder },
+      {
+        model: "SSD-1B",
+        full: 1_331_334_404,
+        lora: 104_902_656,
+        modules: 423,
+        textEncoders: clip + bigClip,
+        autoencoder,
+      },
+      {
+        model: "SDXL",
+        full: 2_567_463_684,
+        lora: 196_751_360,
+        modules: 788,
+        textEncoders: clip + bigClip,
+        autoencoder,
+      },
+    ]);
+    expect(parameterTable(8).map(({ lora }) => lora)).toEqual([67_252_224 / 8, 104_902_656 / 8, 196_751_360 / 8]);
   });
 });
 
