@@ -25,10 +25,13 @@ export {
 } from "./errors.ts";
 export { decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";
 export { encodePrompt } from "./generate/conditioning.ts";
+export type { DrawingStep, DrawnPicture } from "./generate/drawing.ts";
+export { imageToImage } from "./generate/image-to-image.ts";
+export { inpainting } from "./generate/inpainting.ts";
 export { type Model, modelFromFolder } from "./generate/model.ts";
 export { createNetworks, type Networks } from "./generate/networks.ts";
 export { type Pixels, toPixels } from "./generate/pixels.ts";
-export { type DrawnPicture, textToImage } from "./generate/text-to-image.ts";
+export { textToImage } from "./generate/text-to-image.ts";
 export { encode, type OnnxModel } from "./graph/encode.ts";
 export { constant, input, scalar, type Value } from "./graph/value.ts";
 export { readDiffusersModel } from "./models/checkpoint/diffusers-folder.ts";

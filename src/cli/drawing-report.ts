@@ -1,6 +1,6 @@
 import { infotextKeyword } from "../formats/infotext.ts";
+import type { DrawingStep, DrawnPicture } from "../generate/drawing.ts";
 import { toPixels } from "../generate/pixels.ts";
-import type { DrawingStep, DrawnPicture } from "../generate/text-to-image.ts";
 import { encodePng, pictureStem, writeNewPicture } from "../node/picture-files.ts";
 import { showPicture, type TerminalPictures, terminalPictures } from "../node/terminal-picture.ts";
 import { type CliContext, warn } from "./command.ts";

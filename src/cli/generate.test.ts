@@ -284,7 +284,7 @@ describe("errors of fourstep generate", () => {
     const strong = await generate(["--lora", "style-flat:1e38"]);
     expect(strong.code).toBe(1);
     expect(strong.stderr).toMatch(
-      /^fourstep: The U-Net's output at timestep 999 of tiny is not a finite number; .*\n$/,
+      /^fourstep: The U-Net's output in step 1 of 4 \(timestep 999\) of tiny is not a finite number; .*\n$/,
     );
     expect(await readdir(out)).toEqual([]);
   });

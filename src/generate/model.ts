@@ -20,10 +20,10 @@ export interface Network<C> {
   readonly source: ParameterSource;
 }
 
-/** Either autoencoder. */
+/** Either autoencoder; with a folder of its own where its files do not lie in the model's. */
 export type AutoencoderNetwork =
-  | (Network<AutoencoderConfig> & { readonly kind: "kl" })
-  | (Network<TinyAutoencoderConfig> & { readonly kind: "tiny" });
+  | (Network<AutoencoderConfig> & { readonly kind: "kl"; readonly folder?: string })
+  | (Network<TinyAutoencoderConfig> & { readonly kind: "tiny"; readonly folder?: string });
 
 /** All that is needed to draw pictures. */
 export interface Model {

@@ -5,9 +5,9 @@ import { CheckpointError } from "../errors.ts";
 import { decodeSafetensors } from "../formats/safetensors.ts";
 import { encode } from "../graph/encode.ts";
 import { input } from "../graph/value.ts";
+import { memoryParameters } from "../models/checkpoint/parameters.ts";
 import { clipTextConfig } from "../models/clip.ts";
-import { layers } from "../models/layers.ts";
-import { memorySource } from "../models/memory-source.ts";
+import { layers, type ParameterSource } from "../models/layers.ts";
 import { loadClipTokenizer } from "../models/tokenizer/clip-tokenizer.ts";
 import { unetConfig } from "../models/unet/config.ts";
 import { encodePictures } from "../models/vae/autoencoder-kl.ts";
@@ -15,13 +15,17 @@ import { autoencoderConfig } from "../models/vae/config.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { stack } from "../tensor/arithmetic.ts";
+import { toFloat32 } from "../tensor/convert.ts";
 import { float32, int64, type Tensor } from "../tensor/tensor.ts";
 import type { Model } from "./model.ts";
 import { createNetworks } from "./networks.ts";
 
 const files = tinyModelFiles();
 const text = (name: string): string => new TextDecoder().decode(files.get(name)!);
-const source = (name: string) => memorySource(decodeSafetensors(files.get(name)!, name), name);
+const source = (name: string): ParameterSource => {
+  const tensors = Array.from(decodeSafetensors(files.get(name)!, name), ([key, one]) => [key, toFloat32(one)] as const);
+  return memoryParameters(new Map(tensors), name).source;
+};
 const model: Model = {
   name: "tiny",
   folder: undefined,
@@ -137,7 +141,7 @@ describe("createNetworks", () => {
   });
 
   it("says which tensor is missing, and again when asked again", async () => {
-    const lacking = { ...model, unet: { ...model.unet, source: memorySource(new Map(), "unet") } };
+    const lacking = { ...model, unet: { ...model.unet, source: memoryParameters(new Map(), "unet").source } };
     const networks = createNetworks(runtime, lacking);
     const request = {
       latents: formula("latents", [1, 4, 2, 2]),

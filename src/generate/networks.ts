@@ -3,13 +3,11 @@ import { input, type Value } from "../graph/value.ts";
 import { layers } from "../models/layers.ts";
 import { swapBatchAndChannels } from "../models/maps.ts";
 import { unet } from "../models/unet/unet.ts";
-import { decodeLatents, encodePictures } from "../models/vae/autoencoder-kl.ts";
-import { decodeLatentsTiny, encodePicturesTiny } from "../models/vae/autoencoder-tiny.ts";
-import { decoderLatents, diffusionDeviations, diffusionLatents } from "../models/vae/latent-scale.ts";
 import type { Runtime, Session } from "../runtime/runtime.ts";
-import { filled, float32, type Tensor } from "../tensor/tensor.ts";
+import { float32, type Tensor } from "../tensor/tensor.ts";
 import { encodeText } from "./encode-text.ts";
-import type { AutoencoderNetwork, Model } from "./model.ts";
+import type { Model } from "./model.ts";
+import { type AutoencoderOptions, autoencoderDefaults, autoencoderRuns } from "./run-autoencoder.ts";
 import { pixelsPerLatent } from "./size.ts";
 
 type Floats = Tensor<"float32">;
@@ -81,20 +79,27 @@ export interface Networks {
   dispose(): Promise<void>;
 }
 
-/** Compiles a graph for tensors of given shapes, or finds the session where that was done before. */
-export type Compile = (name: string, shapes: readonly Tensor[], build: () => Record<string, Value>) => Promise<Session>;
+/**
+ * Compiles a graph for tensors of given shapes, or finds the session where that was done before.
+ * @param folder where the graph's files lie; the model's unless told
+ */
+export type Compile = (
+  name: string,
+  shapes: readonly Tensor[],
+  build: () => Record<string, Value>,
+  folder?: string,
+) => Promise<Session>;
 
-/** The networks of a model on a runtime; nothing is compiled yet. */
-export function createNetworks(runtime: Runtime, model: Model): Networks {
+/** The networks of a model on a runtime; nothing is compiled yet. Options are about the autoencoder. */
+export function createNetworks(runtime: Runtime, model: Model, options: Partial<AutoencoderOptions> = {}): Networks {
   const sessions = new Map<string, Promise<Session>>();
-  const options = model.folder === undefined ? {} : { folder: model.folder };
 
-  const compiled: Compile = (name, shapes, build) => {
+  const compiled: Compile = (name, shapes, build, folder = model.folder) => {
     const key = `${name} ${shapes.map(({ shape }) => shape.join("x")).join(" ")}`;
     const known = sessions.get(key);
     if (known !== undefined) return known;
     const compiling = Promise.resolve()
-      .then(() => runtime.compile(encodeGraph(build()), options))
+      .then(() => runtime.compile(encodeGraph(build()), folder === undefined ? {} : { folder }))
       .catch((error: unknown) => {
         sessions.delete(key);
         throw error;
@@ -108,6 +113,8 @@ export function createNetworks(runtime: Runtime, model: Model): Networks {
     for (const one of opened) if (one.status === "fulfilled") await one.value.dispose();
   };
 
+  const autoencoder = autoencoderRuns(model, compiled, { ...autoencoderDefaults, ...options });
+
   return {
     encodeText: (request, signal) => encodeText(model, compiled, request, signal),
     async predict(request, signal) {
@@ -117,23 +124,8 @@ export function createNetworks(runtime: Runtime, model: Model): Networks {
       const session = await compiled("U-Net", given, () => ({ output: unetGraph(model, told) }));
       return read(session, Object.fromEntries(tensors), "output", signal);
     },
-    async decode(latents, signal) {
-      const { autoencoder } = model;
-      const session = await compiled("decoder", [latents], () => ({
-        pictures: swapBatchAndChannels(decoderGraph(autoencoder, latents.shape)),
-      }));
-      return read(session, { latents: decoderLatents(latents, autoencoder.config) }, "pictures", signal);
-    },
-    async encode(pictures, signal) {
-      const { autoencoder } = model;
-      const session = await compiled("encoder", [pictures], () => encoderGraph(autoencoder, pictures.shape));
-      const { mean, logVariance } = await session.run({ pictures }, signal === undefined ? {} : { signal });
-      const deviation = deviationOf((mean as Floats).shape, logVariance as Floats | undefined);
-      return {
-        mean: diffusionLatents(mean as Floats, autoencoder.config),
-        deviation: diffusionDeviations(deviation, autoencoder.config),
-      };
-    },
+    decode: autoencoder.decode,
+    encode: autoencoder.encode,
     dispose,
   };
 }
@@ -170,29 +162,4 @@ function withSizes(model: Model, request: UNetRequest): UNetRequest {
   const [height, width] = [h, w].map((side) => side * pixelsPerLatent(model)) as [number, number];
   const row = [height, width, 0, 0, height, width];
   return { ...request, sizes: float32([count, 6], Array<number[]>(count).fill(row).flat()) };
-}
-
-function decoderGraph(autoencoder: AutoencoderNetwork, shape: readonly number[]): Value {
-  const latents = swapBatchAndChannels(input("latents", shape));
-  const at = layers(autoencoder.source);
-  return autoencoder.kind === "kl"
-    ? decodeLatents(at, autoencoder.config, latents)
-    : decodeLatentsTiny(at, autoencoder.config, latents);
-}
-
-function encoderGraph(autoencoder: AutoencoderNetwork, shape: readonly number[]): Record<string, Value> {
-  const pictures = swapBatchAndChannels(input("pictures", shape));
-  const at = layers(autoencoder.source);
-  if (autoencoder.kind === "tiny") {
-    return { mean: swapBatchAndChannels(encodePicturesTiny(at, autoencoder.config, pictures)) };
-  }
-  const { mean, logVariance } = encodePictures(at, autoencoder.config, pictures);
-  return { mean: swapBatchAndChannels(mean), logVariance: swapBatchAndChannels(logVariance) };
-}
-
-/** exp(logVariance / 2), kept in the range that diffusers keeps it in. */
-function deviationOf(shape: readonly number[], logVariance: Floats | undefined): Floats {
-  if (logVariance === undefined) return filled(shape);
-  const data = logVariance.data.map((x) => Math.exp(0.5 * Math.min(20, Math.max(-30, x))));
-  return { type: "float32", shape, data };
 }

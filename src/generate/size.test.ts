@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { memorySource } from "../models/memory-source.ts";
+import { memoryParameters } from "../models/checkpoint/parameters.ts";
 import { unetConfig } from "../models/unet/config.ts";
 import { tinyAutoencoderConfig } from "../models/vae/autoencoder-tiny.ts";
 import { autoencoderConfig } from "../models/vae/config.ts";
 import type { Model } from "./model.ts";
 import { latentSize, naturalSize, pixelsPerLatent, sizeStep } from "./size.ts";
 
-const source = memorySource(new Map(), "nothing");
+const { source } = memoryParameters(new Map(), "nothing");
 const kl: Pick<Model, "autoencoder" | "unet"> = {
   unet: { config: unetConfig({ sample_size: 64 }), source },
   autoencoder: { kind: "kl", config: autoencoderConfig({ block_out_channels: [128, 256, 512, 512] }), source },

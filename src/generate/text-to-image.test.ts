@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RuntimeFailure, UsageError } from "../errors.ts";
+import { memoryParameters } from "../models/checkpoint/parameters.ts";
 import { clipTextConfig } from "../models/clip.ts";
-import { memorySource } from "../models/memory-source.ts";
 import { trainTokenizerFiles } from "../models/tokenizer/bpe-trainer.ts";
 import { loadClipTokenizer } from "../models/tokenizer/clip-tokenizer.ts";
 import { unetConfig } from "../models/unet/config.ts";
@@ -11,11 +11,12 @@ import { linearCombination } from "../tensor/arithmetic.ts";
 import { Mt19937 } from "../tensor/random/mt19937.ts";
 import { filled, float32, type Tensor } from "../tensor/tensor.ts";
 import { encodePrompt } from "./conditioning.ts";
+import type { DrawingStep, DrawnPicture } from "./drawing.ts";
 import type { Model } from "./model.ts";
 import type { Networks, UNetRequest } from "./networks.ts";
-import { type DrawingStep, type DrawnPicture, type TextToImageRequest, textToImage } from "./text-to-image.ts";
+import { type TextToImageRequest, textToImage } from "./text-to-image.ts";
 
-const source = memorySource(new Map(), "nothing");
+const { source } = memoryParameters(new Map(), "nothing");
 const model: Model = {
   name: "small",
   folder: undefined,
@@ -153,7 +154,9 @@ describe("textToImage", () => {
   it("says when the network's output is not finite, and where", async () => {
     const drawing = draw(await request(), fakeNetworks([], Number.NaN));
     await expect(drawing).rejects.toThrow(RuntimeFailure);
-    await expect(drawing).rejects.toThrow("The U-Net's output at timestep 999 of small is not a finite number");
+    await expect(drawing).rejects.toThrow(
+      "The U-Net's output in step 1 of 4 (timestep 999) of small is not a finite number",
+    );
   });
 
   it("refuses counts, sizes and seeds that cannot be", async () => {
