@@ -1,8 +1,9 @@
 import { FormatError } from "../errors.ts";
-import { bytesPerElement, type DataType, elementCount } from "../tensor/tensor.ts";
+import { bytesPerElement, type DataType } from "../tensor/tensor.ts";
 import { field, isJsonObject, type JsonObject, type JsonValue, kindOf, parseJsonObject, shorten } from "./json.ts";
+import { claimedElements } from "./strides.ts";
 
-/** Element types that a file may hold and no tensor of ours does; their bytes can be located, not read as values. */
+/** Element types that a file may hold and no tensor of ours does; they are widened when they are read. */
 export type ForeignType = "int16" | "uint16" | "uint32" | "uint64" | "float8_e4m3" | "float8_e5m2";
 
 /** An element type of a safetensors file. */
@@ -167,7 +168,11 @@ function parseEntry(key: string, value: JsonValue, dataOffset: number, file: str
       `${place}: "data_offsets" must be two numbers in rising order, but it is [${offsets.join(", ")}].`,
     );
   }
-  const bytes = elementCount(shape) * storedBytes(type);
+  const elements = claimedElements(shape);
+  if (elements === undefined) {
+    throw new FormatError(`${place}: its shape [${shape.join(", ")}] has more elements than any file can hold.`);
+  }
+  const bytes = elements * storedBytes(type);
   if (bytes !== end - begin) {
     throw new FormatError(
       `${place} of type ${String(dtype)} and shape [${shape.join(", ")}] takes ${bytes} bytes, but its offsets span ${end - begin}.`,

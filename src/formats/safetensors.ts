@@ -1,17 +1,16 @@
 import { FormatError } from "../errors.ts";
 import { toFloat32 } from "../tensor/convert.ts";
-import { bytesPerElement, type DataType, elementCount, type Storage, type Tensor } from "../tensor/tensor.ts";
+import { bytesPerElement, elementCount, type Tensor } from "../tensor/tensor.ts";
 import type { ByteSource } from "./byte-source.ts";
 import {
   headerLength,
-  isDataType,
   lengthBytes,
   maxHeaderBytes,
   parseSafetensorsHeader,
-  type SafetensorsEntry,
   type SafetensorsHeader,
   storedTypeName,
 } from "./safetensors-header.ts";
+import { readEntry, tensorFromBytes } from "./tensor-entry.ts";
 
 /**
  * Reads the header of a safetensors file, and nothing else of it.
@@ -24,18 +23,18 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
 }
 
 /**
- * Reads one tensor by range, in the file's element type.
- * @throws FormatError when the file has no such tensor, or one of a type that tensors do not hold.
+ * Reads one tensor by range, in the file's element type; types that no tensor holds are widened without loss (`readEntry`).
+ * @throws FormatError when the file has no such tensor.
  */
 export async function readTensor(source: ByteSource, header: SafetensorsHeader, name: string): Promise<Tensor> {
   const entry = header.tensors.get(name);
   if (entry === undefined) throw new FormatError(`${source.name}: there is no tensor "${name}".`);
-  return toTensor(await source.read(entry.begin, entry.end - entry.begin), entry, source.name);
+  return readEntry(source, entry);
 }
 
 /**
- * Reads one tensor by range as float32: exact from the 16-bit types, rounded from float64.
- * @throws FormatError when the file has no such tensor, or one of a type that tensors do not hold.
+ * Reads one tensor by range as float32: exact from floats of 8 and 16 bits, rounded from float64 and wide integers.
+ * @throws FormatError when the file has no such tensor.
  */
 export async function readFloat32(
   source: ByteSource,
@@ -53,7 +52,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Map<string, 
   const { tensors } = parseSafetensorsHeader(bytes, bytes.length, name);
   const decoded = new Map<string, Tensor>();
   for (const entry of tensors.values()) {
-    decoded.set(entry.name, toTensor(bytes.subarray(entry.begin, entry.end), entry, name));
+    decoded.set(entry.name, tensorFromBytes(bytes.subarray(entry.begin, entry.end), entry, name));
   }
   return decoded;
 }
@@ -99,29 +98,6 @@ export function encodeSafetensors(
     at += data.byteLength;
   }
   return bytes;
-}
-
-/** The array of each element type over bytes, copied first where they do not lie at a multiple of its size. */
-const views: { readonly [T in DataType]: (buffer: ArrayBufferLike, offset: number, length: number) => Storage[T] } = {
-  float64: (buffer, offset, length) => new Float64Array(buffer, offset, length),
-  float32: (buffer, offset, length) => new Float32Array(buffer, offset, length),
-  float16: (buffer, offset, length) => new Uint16Array(buffer, offset, length),
-  bfloat16: (buffer, offset, length) => new Uint16Array(buffer, offset, length),
-  int64: (buffer, offset, length) => new BigInt64Array(buffer, offset, length),
-  int32: (buffer, offset, length) => new Int32Array(buffer, offset, length),
-  uint8: (buffer, offset, length) => new Uint8Array(buffer, offset, length),
-  int8: (buffer, offset, length) => new Int8Array(buffer, offset, length),
-  bool: (buffer, offset, length) => new Uint8Array(buffer, offset, length),
-};
-
-function toTensor(bytes: Uint8Array, entry: SafetensorsEntry, file: string): Tensor {
-  const { type, shape, name } = entry;
-  if (!isDataType(type)) {
-    throw new FormatError(`${file}: tensor "${name}" is of type ${storedTypeName(type)}, which cannot be used here.`);
-  }
-  // Not slice(), which copies nothing where the bytes are a Node Buffer.
-  const aligned = bytes.byteOffset % bytesPerElement[type] === 0 ? bytes : new Uint8Array(bytes);
-  return { type, shape, data: views[type](aligned.buffer, aligned.byteOffset, elementCount(shape)) };
 }
 
 function isMap(
