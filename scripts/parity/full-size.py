@@ -23,9 +23,14 @@ FOLDER, CLASS, SIDE = sys.argv[1], sys.argv[2], int(sys.argv[3])
 TOKENS, BEGIN, END = 77, 49406, 49407
 
 
+# Settings that transformers takes as floats only; other writers leave the point of a whole number out.
+FLOATS = ("initializer_factor", "initializer_range", "layer_norm_eps", "attention_dropout")
+
+
 def build(config):
     torch.manual_seed(0)
     if CLASS.startswith("CLIP"):
+        config = {key: float(value) if key in FLOATS else value for key, value in config.items()}
         model = getattr(transformers, CLASS)(transformers.CLIPTextConfig(**config))
     else:
         model = getattr(diffusers, CLASS).from_config(config)
