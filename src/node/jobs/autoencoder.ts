@@ -1,7 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { UsageError } from "../../errors.ts";
 import { writeFileAtomically } from "../../formats/file-source.node.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
+import { sameShape } from "../../graph/shapes.ts";
 import { fromFloat32, toFloat32 } from "../../tensor/convert.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { autoencoderBatch, autoencoderObjective } from "../../training/autoencoder.ts";
@@ -10,11 +12,13 @@ import { createBatchOrder } from "../../training/data/batch-order.ts";
 import type { TrainingState } from "../../training/engine.ts";
 import { firstValues, parametersAsFiles } from "../../training/initialise.ts";
 import { foldLatentStatistics, latentStatistics } from "../../training/latent-statistics.ts";
+import type { TrainableParameter } from "../../training/parameters.ts";
 import { createReconstructor } from "./autoencoder-quality.ts";
 import { type JobContext, planOf, resultOf } from "./context.ts";
 import { mirroredAt } from "./latent-batches.ts";
-import type { Weights } from "./memory-model.ts";
+import type { MemoryAutoencoder, Weights } from "./memory-model.ts";
 import { describeAutoencoder } from "./model-configs.ts";
+import { hashAutoencoder, openAutoencoder } from "./open-base.ts";
 import { openTrainingPictures } from "./pictures.ts";
 import { mapsApart, pixelSource } from "./pixels.ts";
 import { encodeSheet, spread } from "./sample-sheet.ts";
@@ -31,12 +35,15 @@ const picturesOfSheet = 8;
 
 /**
  * An AutoencoderKL from pictures. The result is a folder `vae`, whose latents have mean 0 and deviation 1 in each channel.
- * @throws UsageError when there are no pictures; CheckpointError when the network's configuration is not understood
+ * @throws UsageError when there are no pictures or what to begin with does not fit; CheckpointError when the network's
+ * configuration is not understood
  */
 export async function autoencoderJob(config: AutoencoderTrainingConfig, context: JobContext): Promise<TrainingJob> {
   const { size, batchSize, accumulate, flip, seed, klWeight, hueWeight } = config;
   const described = describeAutoencoder(config.vae, size);
   const objective = autoencoderObjective(described.config, { batch: batchSize, size, klWeight, hueWeight });
+  const start = config.start === "none" ? undefined : await openAutoencoder(config.start);
+  if (start !== undefined) requireFitting(start, objective.parameters, config.start);
   const { entries, key } = await openTrainingPictures(config, context);
   const pixels = pixelSource(entries, { width: size, height: size });
   const order = createBatchOrder(seed, entries.length);
@@ -50,9 +57,9 @@ export async function autoencoderJob(config: AutoencoderTrainingConfig, context:
   const weightsOf = (state: TrainingState): Weights => parametersAsFiles(objective.parameters, resultOf(state));
   return {
     objective,
-    initial: firstValues(objective.parameters, seed),
+    initial: firstValues(objective.parameters, seed, start?.tensors),
     ...planOf(config),
-    sources: { pictures: key },
+    sources: { pictures: key, ...(start === undefined ? {} : { start: hashAutoencoder(start) }) },
     sheetCaption: "pictures above, their reconstructions below",
     async batchAt(step) {
       const indices = order(step, count);
@@ -93,6 +100,18 @@ export async function autoencoderJob(config: AutoencoderTrainingConfig, context:
     },
     dispose: () => reconstructor.dispose(),
   };
+}
+
+/** @throws UsageError naming the first parameter that the autoencoder to begin with has not, or in another shape */
+function requireFitting({ tensors }: MemoryAutoencoder, parameters: readonly TrainableParameter[], path: string): void {
+  for (const { name, shape } of parameters) {
+    const found = tensors.get(name)?.shape;
+    if (found !== undefined && sameShape(found, shape)) continue;
+    const instead = found === undefined ? "nothing of that name" : `[${found.join(", ")}]`;
+    throw new UsageError(
+      `"start": ${path} does not fit "vae": it has ${instead} for ${name} [${shape.join(", ")}]; begin with an autoencoder of the same configuration, or with "none"`,
+    );
+  }
 }
 
 function halved(weights: Weights): Map<string, Tensor> {
