@@ -1,7 +1,7 @@
 import { writeInfotext } from "../formats/infotext.ts";
 import type { DrawingPlan } from "../generate/plan.ts";
 import type { Size } from "../generate/size.ts";
-import type { SamplerName } from "../samplers/registry.ts";
+import { samplerTitles } from "../samplers/names.ts";
 
 /** What a drawing is made of, all choices made. */
 export interface Drawing extends DrawingPlan {
@@ -15,9 +15,6 @@ export interface Drawing extends DrawingPlan {
   /** Of the first picture. */
   readonly seed: number;
 }
-
-/** What other image programs call the samplers. */
-const samplerTitles: Readonly<Record<SamplerName, string>> = { lcm: "LCM", ddim: "DDIM", euler: "Euler" };
 
 /** A picture's settings in the text that image programs keep under `parameters`. */
 export function pictureSettings(drawing: Drawing, seed: number, version: string): string {

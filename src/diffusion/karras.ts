@@ -11,9 +11,13 @@ export function karrasLevels(highest: number, lowest: number, count: number): re
   return Array.from({ length: count }, (_, i) => (from + (count === 1 ? 0 : i / (count - 1)) * (to - from)) ** rho);
 }
 
-/** The fractional timestep of a noise level: linear in the logarithm of the level between whole timesteps. */
+/**
+ * The fractional timestep of a noise level: linear in the logarithm of the level between whole timesteps.
+ *
+ * The logarithms are float32 as diffusers has them, which decides what is rounded down where a level is a timestep's own.
+ */
 export function timestepOfNoiseLevel(schedule: NoiseSchedule, level: number): number {
-  const logLevel = (t: number): number => Math.log(noiseLevelAt(schedule, t));
+  const logLevel = (t: number): number => Math.fround(Math.log(Math.fround(noiseLevelAt(schedule, t))));
   const wanted = Math.log(Math.max(level, 1e-10));
   let low = 0;
   let high = schedule.trainSteps - 1;

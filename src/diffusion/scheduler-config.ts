@@ -19,6 +19,12 @@ export interface BetaDefaults {
   readonly end: number;
 }
 
+/** What most schedulers of diffusers assume: the betas of Ho et al. (2020). */
+export const usualBetas: BetaDefaults = { schedule: "linear", start: 0.0001, end: 0.02 };
+
+/** What schedulers for distilled models (LCM, TCD) assume: the betas of Stable Diffusion. */
+export const distilledBetas: BetaDefaults = { schedule: "scaled_linear", start: 0.00085, end: 0.012 };
+
 /**
  * The noise schedule of a scheduler configuration.
  *

@@ -33,6 +33,25 @@ export function spacedTimesteps(
   }
 }
 
+/**
+ * `steps` whole timesteps in descending order for solvers that count the clean end as a timestep of its own.
+ *
+ * leading and linspace: those of `steps` + 1 timesteps without the last, rounded; trailing: as `spacedTimesteps`.
+ * @throws UsageError when `steps` is not a whole number from 1 to T - 1
+ */
+export function solverTimesteps(
+  spacing: TimestepSpacing,
+  trainSteps: number,
+  steps: number,
+  stepsOffset: number,
+): readonly number[] {
+  checkSteps(steps, trainSteps - 1);
+  if (spacing === "trailing") return spacedTimesteps(spacing, trainSteps, steps, stepsOffset);
+  return spacedTimesteps(spacing, trainSteps, steps + 1, stepsOffset)
+    .slice(0, -1)
+    .map(roundHalfEven);
+}
+
 /** To the nearest whole number, halves to the even one, as numpy rounds. */
 export function roundHalfEven(x: number): number {
   const rounded = Math.round(x);

@@ -1,19 +1,14 @@
 import { ddimCoefficients } from "../diffusion/ddim-step.ts";
 import { forwardCoefficients } from "../diffusion/forward.ts";
-import { cleanCoefficients, noiseCoefficients, type PredictionType } from "../diffusion/prediction.ts";
+import { noiseCoefficients, type PredictionType } from "../diffusion/prediction.ts";
 import { alphaBarAt, type NoiseSchedule } from "../diffusion/schedule.ts";
-import {
-  configChoice,
-  configFlag,
-  configNumber,
-  predictionFromConfig,
-  scheduleFromConfig,
-} from "../diffusion/scheduler-config.ts";
+import { configNumber, usualBetas } from "../diffusion/scheduler-config.ts";
 import { keepByStrength, roundHalfEven, spacedTimesteps, type TimestepSpacing } from "../diffusion/timesteps.ts";
 import { linearCombination, type Term } from "../tensor/arithmetic.ts";
 import { type Clip, clipFromConfig, clipped, noClip } from "./clip.ts";
-import type { SamplerRequest } from "./request.ts";
-import type { Sampler } from "./sampler.ts";
+import { predictedClean } from "./predicted.ts";
+import { finalAlphaBarFromConfig, readRequest, type SamplerRequest, spacingFromConfig } from "./request.ts";
+import { purePicture, type Sampler } from "./sampler.ts";
 
 export interface DdimOptions {
   readonly steps: number;
@@ -54,19 +49,14 @@ export function ddim(schedule: NoiseSchedule, prediction: PredictionType, option
     name: "ddim",
     timesteps,
     initNoiseSigma: 1,
-    levelAt: (index) => levels[index] ?? { clean: 1, noise: 0 },
+    levelAt: (index) => levels[index] ?? purePicture,
     async *sample(input) {
       let latents = input.latents;
       for (const [index, timestep] of timesteps.entries()) {
         const output = await input.predict(latents, timestep);
-        const { clean: alpha, noise: sigma } = levels[index]!;
-        const toClean = cleanCoefficients(prediction, alpha, sigma);
-        const toNoise = noiseCoefficients(prediction, alpha, sigma);
-        const clean = linearCombination([
-          [toClean.sample, latents],
-          [toClean.output, output],
-        ]);
-        const denoised = clipped(clean, clip);
+        const level = levels[index]!;
+        const denoised = clipped(predictedClean(prediction, level, latents, output), clip);
+        const toNoise = noiseCoefficients(prediction, level.clean, level.noise);
         const before = timestep - stride;
         const previousAlphaBar = before < 0 ? finalAlphaBar : alphaBarAt(schedule, before);
         const step = ddimCoefficients(alphaBarAt(schedule, timestep), previousAlphaBar, eta);
@@ -77,7 +67,7 @@ export function ddim(schedule: NoiseSchedule, prediction: PredictionType, option
           [step.epsilon * toNoise.output, output],
           ...fresh,
         ]);
-        latents = input.amend?.(latents, index + 1) ?? latents;
+        latents = input.amend?.(latents, index + 1, levels[index + 1] ?? purePicture) ?? latents;
         yield { index, timestep, latents, denoised };
       }
     },
@@ -88,18 +78,13 @@ export function ddim(schedule: NoiseSchedule, prediction: PredictionType, option
  * The sampler that diffusers' DDIMScheduler is with this configuration, but for what `changes` sets.
  * @throws UsageError as `ddim`, or for a wrong field
  */
-export function ddimFromConfig(
-  { config, steps, strength }: SamplerRequest,
-  changes: Partial<DdimOptions> = {},
-): Sampler {
-  const schedule = scheduleFromConfig(config, { schedule: "linear", start: 0.0001, end: 0.02 });
-  return ddim(schedule, predictionFromConfig(config), {
-    steps,
-    strength,
-    spacing: configChoice(config, "timestep_spacing", ["leading", "trailing", "linspace"], "leading"),
-    stepsOffset: configNumber(config, "steps_offset", 0),
-    eta: 0,
-    finalAlphaBar: configFlag(config, "set_alpha_to_one", true) ? "one" : "first",
+export function ddimFromConfig(request: SamplerRequest, changes: Partial<DdimOptions> = {}): Sampler {
+  const { schedule, prediction, config, extent } = readRequest(request, usualBetas);
+  return ddim(schedule, prediction, {
+    ...extent,
+    ...spacingFromConfig(config, "leading"),
+    eta: configNumber(config, "eta", 0),
+    finalAlphaBar: finalAlphaBarFromConfig(config, true),
     clip: clipFromConfig(config, true),
     ...changes,
   });

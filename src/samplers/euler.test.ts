@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { goldenNetwork, goldenStart, lastStep, sumOfMagnitudes } from "../../test/samplers/golden.ts";
 import { stableDiffusionSchedule } from "../diffusion/schedule.ts";
-import { UsageError } from "../errors.ts";
 import { linearCombination } from "../tensor/arithmetic.ts";
 import { euler, eulerDefaults, eulerFromConfig } from "./euler.ts";
 
@@ -55,7 +54,10 @@ describe("euler", () => {
     expect(euler(schedule, "epsilon", { ...eulerDefaults, steps: 4, strength: 0.01 }).timesteps).toEqual([1]);
   });
 
-  it("refuses spacings of levels that it does not know", () => {
-    expect(() => eulerFromConfig({ config: { use_beta_sigmas: true }, steps: 4, strength: 1 })).toThrow(UsageError);
+  it("refuses two spacings of levels at once", () => {
+    const config = { use_beta_sigmas: true, use_karras_sigmas: true };
+    expect(() => eulerFromConfig({ config, steps: 4, strength: 1 })).toThrow(
+      "The scheduler configuration asks for karras and beta noise levels at once; set one of them.",
+    );
   });
 });

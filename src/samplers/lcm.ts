@@ -1,13 +1,14 @@
 import { boundaryDefaults, boundaryScalings } from "../diffusion/consistency.ts";
 import { forwardCoefficients } from "../diffusion/forward.ts";
-import { cleanCoefficients, type PredictionType } from "../diffusion/prediction.ts";
+import type { PredictionType } from "../diffusion/prediction.ts";
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
-import { configNumber, predictionFromConfig, scheduleFromConfig } from "../diffusion/scheduler-config.ts";
+import { configNumber, distilledBetas } from "../diffusion/scheduler-config.ts";
 import { customTimesteps, lcmTimesteps } from "../diffusion/timesteps.ts";
 import { linearCombination } from "../tensor/arithmetic.ts";
 import { type Clip, clipFromConfig, clipped, noClip } from "./clip.ts";
-import type { SamplerRequest } from "./request.ts";
-import type { Sampler } from "./sampler.ts";
+import { predictedClean } from "./predicted.ts";
+import { readRequest, type SamplerRequest } from "./request.ts";
+import { purePicture, type Sampler } from "./sampler.ts";
 
 export interface LcmOptions {
   readonly steps: number;
@@ -44,17 +45,12 @@ export function lcm(schedule: NoiseSchedule, prediction: PredictionType, options
     name: "lcm",
     timesteps,
     initNoiseSigma: 1,
-    levelAt: (index) => levels[index] ?? { clean: 1, noise: 0 },
+    levelAt: (index) => levels[index] ?? purePicture,
     async *sample(input) {
       let latents = input.latents;
       for (const [index, timestep] of timesteps.entries()) {
         const output = await input.predict(latents, timestep);
-        const { clean: alpha, noise: sigma } = levels[index]!;
-        const coefficients = cleanCoefficients(prediction, alpha, sigma);
-        const clean = linearCombination([
-          [coefficients.sample, latents],
-          [coefficients.output, output],
-        ]);
+        const clean = predictedClean(prediction, levels[index]!, latents, output);
         const { cSkip, cOut } = boundaryScalings(timestep, boundary);
         const denoised = linearCombination([
           [cOut, clipped(clean, options.clip)],
@@ -68,7 +64,7 @@ export function lcm(schedule: NoiseSchedule, prediction: PredictionType, options
                 [next.clean, denoised],
                 [next.noise, input.noise()],
               ]);
-        latents = input.amend?.(latents, index + 1) ?? latents;
+        latents = input.amend?.(latents, index + 1, next ?? purePicture) ?? latents;
         yield { index, timestep, latents, denoised };
       }
     },
@@ -84,11 +80,10 @@ function timetable({ trainSteps }: NoiseSchedule, options: LcmOptions): readonly
  * The sampler that diffusers' LCMScheduler is with this configuration, but for what `changes` sets.
  * @throws UsageError as `lcm`, or for a wrong field
  */
-export function lcmFromConfig({ config, steps, strength }: SamplerRequest, changes: Partial<LcmOptions> = {}): Sampler {
-  const schedule = scheduleFromConfig(config, { schedule: "scaled_linear", start: 0.00085, end: 0.012 });
-  return lcm(schedule, predictionFromConfig(config), {
-    steps,
-    strength,
+export function lcmFromConfig(request: SamplerRequest, changes: Partial<LcmOptions> = {}): Sampler {
+  const { schedule, prediction, config, extent } = readRequest(request, distilledBetas);
+  return lcm(schedule, prediction, {
+    ...extent,
     originalSteps: configNumber(config, "original_inference_steps", lcmDefaults.originalSteps),
     timesteps: lcmDefaults.timesteps,
     timestepScaling: configNumber(config, "timestep_scaling", lcmDefaults.timestepScaling),

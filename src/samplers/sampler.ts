@@ -1,6 +1,9 @@
 import type { MixCoefficients } from "../diffusion/forward.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** The level of latents without noise. */
+export const purePicture: MixCoefficients = { clean: 1, noise: 0 };
+
 /** What one step of sampling gives. */
 export interface SamplingStep {
   /** Number of the step, from 0. */
@@ -21,15 +24,23 @@ export interface SamplingInput {
   predict(latents: Tensor<"float32">, timestep: number): Promise<Tensor<"float32">>;
   /** Fresh unit noise of the latents' shape. */
   noise(): Tensor<"float32">;
-  /** Replaces the latents that step `index` is about to take, or the result; for inpainting's kept region. */
-  amend?(latents: Tensor<"float32">, index: number): Tensor<"float32">;
+  /**
+   * Replaces the latents that step `index` is about to take, or the result; for inpainting's kept region.
+   * @param level shares of clean picture and unit noise in them
+   */
+  amend?(latents: Tensor<"float32">, index: number, level: MixCoefficients): Tensor<"float32">;
 }
 
-/** A way from noise to a picture in a fixed number of network calls, one a timestep. */
+/** A way from noise to a picture. */
 export interface Sampler {
   readonly name: string;
-  /** Descending timesteps, one network call (with guidance, two) each. */
+  /** Timesteps from above, one network call (with guidance, two) each. */
   readonly timesteps: readonly number[];
+  /**
+   * Whether the sampler finds its steps as it goes, by the error it makes: then `timesteps` and `levelAt` know only its
+   * start and its end, and how often the network was asked is known afterwards.
+   */
+  readonly adaptive?: boolean;
   /** Standard deviation of the latents to start from when there is no picture. */
   readonly initNoiseSigma: number;
   /** Shares of clean picture and unit noise in the latents that step `index` takes; for `timesteps.length`, in the result. */
