@@ -2,9 +2,8 @@ import { groupByPath, mergeWeight, type WeightedAdapter, type WeightedModule } f
 import { loraWeightShape } from "../adapters/lora.ts";
 import type { SchedulerConfig } from "../diffusion/scheduler-config.ts";
 import { AdapterError } from "../errors.ts";
-import { readFloat32 } from "../formats/safetensors.ts";
 import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
-import { inPlaceParameters, replacedParameters } from "../models/checkpoint/parameters.ts";
+import { inPlaceParameters, readWeight, replacedParameters } from "../models/checkpoint/parameters.ts";
 import type { StoredWeights } from "../models/checkpoint/stored-weights.ts";
 import type { ClipTextConfig } from "../models/clip.ts";
 import type { ParameterSource } from "../models/layers.ts";
@@ -53,7 +52,7 @@ export async function modelFromFolder(
   folder: string,
   adapters: readonly WeightedAdapter[] = [],
 ): Promise<Model> {
-  const { name, unet, autoencoder, textEncoder, tokenizer, scheduler } = files;
+  const { name, unet, autoencoder, textEncoder, tokenizer, second, zerosForEmptyPrompt, scheduler } = files;
   const inPlace = async <C>(part: { readonly config: C; readonly weights: StoredWeights }): Promise<Network<C>> => ({
     config: part.config,
     source: (await inPlaceParameters(part.weights)).source,
@@ -68,6 +67,10 @@ export async function modelFromFolder(
         : { kind: "tiny", ...(await inPlace(autoencoder)) },
     textEncoder: await inPlace(textEncoder),
     tokenizer,
+    ...(second === undefined
+      ? {}
+      : { second: { textEncoder: await inPlace(second.textEncoder), tokenizer: second.tokenizer } }),
+    zerosForEmptyPrompt,
     scheduler,
   };
 }
@@ -88,8 +91,7 @@ async function mergedWeight(
 ): Promise<Tensor<"float32">> {
   const stored = tensors.get(`${path}.weight`);
   if (stored === undefined) throw new AdapterError(`${path}: an adapter changes this layer, but the model lacks it.`);
-  const { source, header, entry } = stored;
-  const weight = await readFloat32(source, header, entry.name);
+  const weight = await readWeight(stored);
   // A 1x1 convolution and a matrix hold the same numbers; the adapter has the shape that the model asks for.
   const shape = loraWeightShape(parts[0]!.module);
   const shaped = elementCount(shape) === elementCount(weight.shape) ? { ...weight, shape } : weight;

@@ -4,7 +4,7 @@ import { unetConfig } from "../models/unet/config.ts";
 import { tinyAutoencoderConfig } from "../models/vae/autoencoder-tiny.ts";
 import { autoencoderConfig } from "../models/vae/config.ts";
 import type { Model } from "./model.ts";
-import { latentSize, naturalSize, pixelsPerLatent, sizeStep } from "./size.ts";
+import { latentSize, naturalSize, pixelsPerLatent, sizeForPicture, sizeStep } from "./size.ts";
 
 const { source } = memoryParameters(new Map(), "nothing");
 const kl: Pick<Model, "autoencoder" | "unet"> = {
@@ -30,5 +30,12 @@ describe("sizes", () => {
     expect(() => latentSize(kl, { width: 600, height: 20 })).toThrow(
       "The size is 600x20, but this model draws sides that are multiples of 64; try 576x64.",
     );
+  });
+
+  it("follow a given picture's proportions", () => {
+    expect(sizeForPicture(kl, { width: 768, height: 512 })).toEqual({ width: 768, height: 512 });
+    expect(sizeForPicture(kl, { width: 4000, height: 3000 })).toEqual({ width: 576, height: 448 });
+    expect(sizeForPicture(kl, { width: 64, height: 64 })).toEqual({ width: 512, height: 512 });
+    expect(sizeForPicture(kl, { width: 10, height: 10_000 })).toEqual({ width: 256, height: 1024 });
   });
 });

@@ -22,6 +22,26 @@ export function naturalSize(model: Pick<Model, "autoencoder" | "unet">): Size {
   return { width: side, height: side };
 }
 
+/** A picture may have up to this many times the pixels that a model was trained on, or as many times fewer. */
+const tolerance = 1.5;
+
+/** Sides are at most this many times as long as those that a model was trained on. */
+const mostStretch = 2;
+
+/**
+ * The size to draw a given picture anew in: its own where the model draws it and was trained on about as many pixels, else
+ * about its proportions with as many pixels as the model was trained on.
+ */
+export function sizeForPicture(model: Pick<Model, "autoencoder" | "unet">, own: Size): Size {
+  const natural = naturalSize(model);
+  const step = sizeStep(model);
+  const share = (own.width * own.height) / (natural.width * natural.height);
+  const drawable = own.width % step === 0 && own.height % step === 0;
+  if (drawable && share <= tolerance && share >= 1 / tolerance) return own;
+  const stretch = Math.min(mostStretch, Math.max(1 / mostStretch, Math.sqrt(own.width / own.height)));
+  return { width: nearest(natural.width * stretch, step), height: nearest(natural.height / stretch, step) };
+}
+
 /** What sides must be multiples of, in pixels: so that each level of the U-Net can halve them. */
 export function sizeStep(model: Pick<Model, "autoencoder" | "unet">): number {
   return pixelsPerLatent(model) * 2 ** (model.unet.config.down.length - 1);

@@ -1,4 +1,4 @@
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { FormatError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type CropPlace, centreCrop, type PictureSize, planCrop } from "../training/data/crop.ts";
@@ -26,28 +26,48 @@ export async function decodePicture(
   settings: DecodeSettings,
 ): Promise<Tensor<"float32">> {
   const { size } = settings;
-  let pixels: Buffer;
-  let channels: number;
-  try {
-    const input = { limitInputPixels: maxPixels, failOn: "warning" } as const;
-    const { format, autoOrient } = await sharp(bytes, input).metadata();
-    if (format !== "png" && format !== "jpeg" && format !== "webp") throw new Error(`it is of the kind ${format}`);
-    const plan = planCrop(autoOrient, size, settings.crop ?? centreCrop);
-    const upright = sharp(bytes, input).autoOrient().flatten({ background: "white" }).toColourspace("srgb");
-    const resized = upright.resize(plan.resized.width, plan.resized.height, { fit: "fill", kernel: "lanczos3" });
+  return decoding(name, async () => {
+    const { image, own } = await uprightPicture(bytes, "white");
+    const plan = planCrop(own, size, settings.crop ?? centreCrop);
+    const resized = image.resize(plan.resized.width, plan.resized.height, { fit: "fill", kernel: "lanczos3" });
     const cut = resized.extract({ left: plan.left, top: plan.top, ...size });
     const { data, info } = await cut.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-    pixels = data;
-    channels = info.channels;
+    return toPlanes(data, info.channels, size, settings.mirrored ?? false);
+  });
+}
+
+/** A picture turned upright as its EXIF data says, in sRGB, alpha laid on the background; decoded when it is read. */
+export interface UprightPicture {
+  readonly image: Sharp;
+  /** Its size when upright. */
+  readonly own: PictureSize;
+}
+
+/** Opens a PNG, JPEG or WebP of at most a hundred million pixels. @throws Error when it is of another kind or damaged */
+export async function uprightPicture(bytes: Uint8Array, background: "white" | "black"): Promise<UprightPicture> {
+  const input = { limitInputPixels: maxPixels, failOn: "warning" } as const;
+  const { format, autoOrient } = await sharp(bytes, input).metadata();
+  if (format !== "png" && format !== "jpeg" && format !== "webp") throw new Error(`it is of the kind ${format}`);
+  return { image: sharp(bytes, input).autoOrient().flatten({ background }).toColourspace("srgb"), own: autoOrient };
+}
+
+/** Names the picture in whatever goes wrong with it. @throws FormatError */
+export async function decoding<T>(name: string, decode: () => Promise<T>): Promise<T> {
+  try {
+    return await decode();
   } catch (cause) {
     const reason = (cause as Error).message.split("\n")[0];
     throw new FormatError(`${name}: this picture cannot be read (${reason}); expected PNG, JPEG or WebP.`, { cause });
   }
-  return toPlanes(pixels, channels, size, settings.mirrored ?? false);
 }
 
 /** Interleaved bytes to planes from -1 to 1; grey is repeated into three. */
-function toPlanes(pixels: Uint8Array, channels: number, size: PictureSize, mirrored: boolean): Tensor<"float32"> {
+export function toPlanes(
+  pixels: Uint8Array,
+  channels: number,
+  size: PictureSize,
+  mirrored: boolean,
+): Tensor<"float32"> {
   const { width, height } = size;
   const data = new Float32Array(3 * height * width);
   for (let c = 0; c < 3; c++) {
