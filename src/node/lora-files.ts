@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
+import { cachedRepository } from "./hub-cache.ts";
 
 /** A LoRA's file and how strongly it is applied. */
 export interface LoraChoice {
@@ -25,7 +26,7 @@ const hubName = "pytorch_lora_weights.safetensors";
 /** Whether a file's name says that it is an acceleration vector: published LCM-LoRAs are named so. */
 export function isLcmLora(path: string): boolean {
   const full = resolve(path);
-  const name = basename(full) === hubName ? basename(dirname(full)) : basename(full);
+  const name = basename(full) === hubName ? (cachedRepository(full) ?? basename(dirname(full))) : basename(full);
   return /(^|[^a-z])lcm([^a-z]|$)/i.test(name);
 }
 
