@@ -1,20 +1,6 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readModuleTable } from "../../../test/module-table.ts";
 import { kohya } from "./kohya.ts";
-import { ldmPaths } from "./ldm-paths.ts";
-
-describe("ldmPaths", () => {
-  it.each(["sd15", "sdxl", "ssd1b"] as const)("names the layers of %s as diffusers converts them back", (model) => {
-    const table = readModuleTable(model);
-    const paths = ldmPaths(table);
-    const expected = JSON.parse(readFileSync(`test/fixtures/adapters/ldm-names-${model}.json`, "utf8")) as (
-      | string
-      | null
-    )[];
-    expect(table.map(({ path }) => paths.get(path) ?? null)).toEqual(expected);
-  });
-});
 
 describe("kohya", () => {
   it("spells SDXL in diffusers' way, as published LCM-LoRAs, and in SGM's, as sd-scripts", () => {

@@ -1,6 +1,6 @@
+import { originalUNetPaths } from "../../models/checkpoint/original/unet-names.ts";
 import type { ModuleShape } from "../targets.ts";
 import { type Dialect, spellEach } from "./dialect.ts";
-import { ldmPaths } from "./ldm-paths.ts";
 
 const underscored = spellEach((path) => path.replaceAll(".", "_"));
 
@@ -26,7 +26,7 @@ export const kohya: Dialect = {
   },
   spell: (modules: readonly ModuleShape[]): ReadonlyMap<string, string> => {
     const spellings = new Map(underscored(modules));
-    for (const [path, ldm] of ldmPaths(modules)) {
+    for (const [path, ldm] of originalUNetPaths(modules.map(({ path }) => path))) {
       const spelling = ldm.replaceAll(".", "_");
       if (!spellings.has(spelling)) spellings.set(spelling, path);
     }

@@ -1,6 +1,6 @@
+import { originalUNetPaths } from "../../models/checkpoint/original/unet-names.ts";
 import type { ModuleShape } from "../targets.ts";
 import { type Dialect, spellEach } from "./dialect.ts";
-import { ldmPaths } from "./ldm-paths.ts";
 
 const dotted = spellEach((path) => path);
 
@@ -30,7 +30,8 @@ export const peft: Dialect = {
   },
   spell: (modules: readonly ModuleShape[]): ReadonlyMap<string, string> => {
     const spellings = new Map(dotted(modules));
-    for (const [path, ldm] of ldmPaths(modules)) if (!spellings.has(ldm)) spellings.set(ldm, path);
+    for (const [path, ldm] of originalUNetPaths(modules.map(({ path }) => path)))
+      if (!spellings.has(ldm)) spellings.set(ldm, path);
     return spellings;
   },
 };

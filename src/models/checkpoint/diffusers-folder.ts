@@ -1,6 +1,6 @@
 import type { SchedulerConfig } from "../../diffusion/scheduler-config.ts";
 import { CheckpointError } from "../../errors.ts";
-import { field, type JsonObject, kindOf, parseJsonObject } from "../../formats/json.ts";
+import { field, type JsonObject, type JsonValue, kindOf, parseJsonObject } from "../../formats/json.ts";
 import { type ClipTextConfig, clipTextConfig } from "../clip.ts";
 import { type ClipTokenizer, loadClipTokenizer } from "../tokenizer/clip-tokenizer.ts";
 import type { TokenizerFiles } from "../tokenizer/tokenizer-files.ts";
@@ -25,18 +25,31 @@ export type AutoencoderPart =
   | (ModelPart<AutoencoderConfig> & { readonly kind: "kl" })
   | (ModelPart<TinyAutoencoderConfig> & { readonly kind: "tiny" });
 
-/** A Stable Diffusion model in diffusers' folder layout: configurations read, weights located. */
-export interface DiffusersModel {
+/** The networks of a Stable Diffusion model: configurations read, weights located. */
+export interface ModelParts {
   /** What errors call it. */
   readonly name: string;
-  /** Class of the pipeline that wrote it, e.g. `StableDiffusionPipeline`. */
+  /** Class of the pipeline in diffusers, e.g. `StableDiffusionPipeline`. */
   readonly pipeline: string;
   readonly unet: ModelPart<UNetConfig>;
   readonly autoencoder: AutoencoderPart;
   readonly textEncoder: ModelPart<ClipTextConfig>;
+  /** The second text encoder of SDXL. */
+  readonly second?: { readonly textEncoder: ModelPart<ClipTextConfig> };
+  /** Whether an empty negative prompt is all zeros: diffusers' `force_zeros_for_empty_prompt`. */
+  readonly zerosForEmptyPrompt: boolean;
+  readonly scheduler: SchedulerConfig;
+}
+
+/** A text encoder's tokenizer, and the files that it was read from. */
+export interface TokenizerPart {
   readonly tokenizer: ClipTokenizer;
   readonly tokenizerFiles: TokenizerFiles;
-  readonly scheduler: SchedulerConfig;
+}
+
+/** A whole Stable Diffusion model as diffusers divides it, tokenizers and all. */
+export interface DiffusersModel extends ModelParts, TokenizerPart {
+  readonly second?: TokenizerPart & { readonly textEncoder: ModelPart<ClipTextConfig> };
 }
 
 /** Pipelines whose parts are one U-Net, one autoencoder and one CLIP text encoder. */
@@ -49,30 +62,66 @@ const pipelines: readonly string[] = [
   "LatentConsistencyModelImg2ImgPipeline",
 ];
 
+/** Pipelines with a second text encoder. */
+const largePipelines: readonly string[] = [
+  "StableDiffusionXLPipeline",
+  "StableDiffusionXLImg2ImgPipeline",
+  "StableDiffusionXLInpaintPipeline",
+  "StableDiffusionXLControlNetPipeline",
+];
+
 /**
  * Reads a model in diffusers' folder layout: `model_index.json` and the folders `unet`, `vae`, `text_encoder`, `tokenizer`
- * and `scheduler`. Of the weights only the headers are read.
+ * and `scheduler`; of SDXL also `text_encoder_2` and `tokenizer_2`. Of the weights only the headers are read.
  * @throws CheckpointError naming the file, when a part is missing or of an unknown kind; FormatError when one is damaged
  */
 export async function readDiffusersModel(folder: FolderReader): Promise<DiffusersModel> {
   const index = await readJson(folder, "model_index.json");
   const pipeline = className(index, `${folder.name}/model_index.json`);
-  if (!pipelines.includes(pipeline)) {
+  const large = largePipelines.includes(pipeline);
+  if (!large && !pipelines.includes(pipeline)) {
     throw new CheckpointError(
-      `${folder.name}/model_index.json: the pipeline "${pipeline}" is not understood; one of ${pipelines.join(", ")} was expected.`,
+      `${folder.name}/model_index.json: the pipeline "${pipeline}" is not understood; one of ${[...pipelines, ...largePipelines].join(", ")} was expected.`,
     );
   }
-  const tokenizerFiles = await readTokenizerFiles(folder);
+  if (large && field(index, "text_encoder") !== undefined && isAbsent(field(index, "text_encoder"))) {
+    throw new CheckpointError(
+      `${folder.name}: it has no first text encoder, so it is the refiner of Stable Diffusion XL, which is not supported.`,
+    );
+  }
   return {
     name: folder.name,
     pipeline,
-    unet: await readPart(folder, "unet", "unet", unetConfig, ["UNet2DConditionModel"]),
+    ...(await readTokenizer(folder, "tokenizer")),
+    unet: await readUNet(folder),
     autoencoder: await readAutoencoder(folder),
-    textEncoder: await readPart(folder, "text_encoder", "text-encoder", clipTextConfig, []),
-    tokenizer: loadClipTokenizer(tokenizerFiles),
-    tokenizerFiles,
+    textEncoder: await readTextEncoder(folder, "text_encoder"),
+    ...(large
+      ? {
+          second: {
+            ...(await readTokenizer(folder, "tokenizer_2")),
+            textEncoder: await readTextEncoder(folder, "text_encoder_2"),
+          },
+        }
+      : {}),
+    zerosForEmptyPrompt: field(index, "force_zeros_for_empty_prompt") === true,
     scheduler: await readJson(folder, "scheduler/scheduler_config.json"),
   };
+}
+
+/** Whether `model_index.json` says that a part is not there: `[null, null]`. */
+function isAbsent(value: JsonValue | undefined): boolean {
+  return Array.isArray(value) && value.every((one) => one === null);
+}
+
+/** Reads `unet`, or another folder that holds a U-Net. @throws CheckpointError when it is another network */
+export async function readUNet(folder: FolderReader, part = "unet"): Promise<ModelPart<UNetConfig>> {
+  return readPart(folder, part, "unet", unetConfig, ["UNet2DConditionModel"]);
+}
+
+/** Reads `text_encoder`, or another folder that holds one. @throws CheckpointError when it is another network */
+export async function readTextEncoder(folder: FolderReader, part: string): Promise<ModelPart<ClipTextConfig>> {
+  return readPart(folder, part, "text-encoder", clipTextConfig, []);
 }
 
 /**
@@ -107,9 +156,13 @@ async function readPart<C>(
   return { config: parse(json), json, weights: await readStoredWeights(folder, part, kind) };
 }
 
-async function readTokenizerFiles(folder: FolderReader): Promise<TokenizerFiles> {
+/**
+ * Reads the tokenizer of a folder, e.g. `tokenizer`.
+ * @throws CheckpointError when its files are missing, FormatError when one is damaged
+ */
+export async function readTokenizer(folder: FolderReader, part: string): Promise<TokenizerPart> {
   const optional = async (name: string): Promise<string | undefined> =>
-    (await folder.exists(`tokenizer/${name}`)) ? folder.readText(`tokenizer/${name}`) : undefined;
+    (await folder.exists(`${part}/${name}`)) ? folder.readText(`${part}/${name}`) : undefined;
   const whole = await optional("tokenizer.json");
   const vocabulary = await optional("vocab.json");
   // Where both forms are there, the older one decides: it is what the tokenizers of all releases read.
@@ -117,14 +170,15 @@ async function readTokenizerFiles(folder: FolderReader): Promise<TokenizerFiles>
     vocabulary === undefined && whole !== undefined
       ? splitTokenizerJson(whole)
       : {
-          "vocab.json": vocabulary ?? (await requireText(folder, "tokenizer/vocab.json")),
-          "merges.txt": await requireText(folder, "tokenizer/merges.txt"),
+          "vocab.json": vocabulary ?? (await requireText(folder, `${part}/vocab.json`)),
+          "merges.txt": await requireText(folder, `${part}/merges.txt`),
         };
-  return {
+  const tokenizerFiles: TokenizerFiles = {
     ...words,
     "special_tokens_map.json": await optional("special_tokens_map.json"),
     "tokenizer_config.json": await optional("tokenizer_config.json"),
   };
+  return { tokenizer: loadClipTokenizer(tokenizerFiles), tokenizerFiles };
 }
 
 async function requireText(folder: FolderReader, path: string): Promise<string> {

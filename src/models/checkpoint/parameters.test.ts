@@ -62,12 +62,12 @@ describe("readStoredWeights", () => {
     );
   });
 
-  it("refuses pieces outside the folder, pickles and nothing at all", async () => {
+  it("refuses pieces outside the folder, empty files and nothing at all", async () => {
     const index = JSON.stringify({ weight_map: { a: "../../secret.safetensors" } });
     const read = (files: Record<string, string>): Promise<StoredWeights> =>
       readStoredWeights(folderOf(files), "unet", "unet");
-    await expect(read({ "unet/model.safetensors.index.json": index })).rejects.toThrow("a safetensors file beside it");
-    await expect(read({ "unet/diffusion_pytorch_model.bin": "" })).rejects.toThrow("is a pickle");
+    await expect(read({ "unet/model.safetensors.index.json": index })).rejects.toThrow("a file of weights beside it");
+    await expect(read({ "unet/diffusion_pytorch_model.bin": "" })).rejects.toThrow("the file is empty");
     await expect(read({})).rejects.toThrow("there is no weight file");
   });
 

@@ -1,6 +1,6 @@
 import { CheckpointError } from "../../errors.ts";
-import { readTensor } from "../../formats/safetensors.ts";
-import { isDataType, type SafetensorsEntry, storedBytes, storedTypeName } from "../../formats/safetensors-header.ts";
+import { type StoredType, storedBytes, storedTypeName } from "../../formats/safetensors-header.ts";
+import { readEntry, type TensorEntry } from "../../formats/tensor-entry.ts";
 import { cast } from "../../graph/ops/elementwise.ts";
 import { sameShape } from "../../graph/shapes.ts";
 import { constant, fileConstant, type Value } from "../../graph/value.ts";
@@ -19,7 +19,17 @@ export interface Parameters {
 }
 
 /** Element types that a graph can read where they lie and convert. */
-const readableInPlace: ReadonlySet<string> = new Set(["float32", "float16"]);
+const readableInPlace: ReadonlySet<StoredType> = new Set<StoredType>(["float32", "float16"]);
+
+/** Element types that weights have. */
+const weightTypes: ReadonlySet<StoredType> = new Set<StoredType>([
+  "float64",
+  "float32",
+  "float16",
+  "bfloat16",
+  "float8_e4m3",
+  "float8_e5m2",
+]);
 
 /**
  * Weights that stay in their files: the graph refers to them by file, offset and length, and the runtime reads them when it
@@ -30,7 +40,7 @@ const readableInPlace: ReadonlySet<string> = new Set(["float32", "float16"]);
 export async function inPlaceParameters(weights: StoredWeights): Promise<Parameters> {
   const strays = new Map<string, Tensor<"float32">>();
   for (const [name, stored] of weights.tensors) {
-    if (!isComputed(name) && !liesReady(stored.entry)) strays.set(name, await readFloat32(stored));
+    if (!isComputed(name) && !liesReady(stored.entry)) strays.set(name, await readWeight(stored));
   }
   return tracked(weights.tensors, ({ file, entry }, name, shape) => {
     const stray = strays.get(name);
@@ -55,7 +65,7 @@ export function memoryParameters(tensors: ReadonlyMap<string, Tensor<"float32">>
  */
 export async function loadWeights(weights: StoredWeights): Promise<Map<string, Tensor<"float32">>> {
   const tensors = new Map<string, Tensor<"float32">>();
-  for (const [name, stored] of weights.tensors) if (!isComputed(name)) tensors.set(name, await readFloat32(stored));
+  for (const [name, stored] of weights.tensors) if (!isComputed(name)) tensors.set(name, await readWeight(stored));
   return tensors;
 }
 
@@ -74,17 +84,22 @@ export function replacedParameters(base: Parameters, tensors: ReadonlyMap<string
   };
 }
 
-function liesReady({ type, begin }: SafetensorsEntry): boolean {
-  return readableInPlace.has(type) && begin % storedBytes(type) === 0;
+function liesReady({ type, begin, strides }: TensorEntry): boolean {
+  return strides === undefined && readableInPlace.has(type) && begin % storedBytes(type) === 0;
 }
 
-async function readFloat32({ file, source, header, entry }: StoredTensor): Promise<Tensor<"float32">> {
-  if (!isDataType(entry.type)) {
+/**
+ * One weight, read and in float32.
+ * @throws CheckpointError when it is of a type that weights cannot have
+ */
+export async function readWeight({ file, source, entry }: StoredTensor): Promise<Tensor<"float32">> {
+  if (!weightTypes.has(entry.type)) {
+    const types = [...weightTypes].map(storedTypeName).join(", ");
     throw new CheckpointError(
-      `${file}: "${entry.name}" is of type ${storedTypeName(entry.type)}; weights must be F64, F32, F16 or BF16.`,
+      `${file}: "${entry.name}" is of type ${storedTypeName(entry.type)}; weights must be one of ${types}.`,
     );
   }
-  return toFloat32(await readTensor(source, header, entry.name));
+  return toFloat32(await readEntry(source, entry));
 }
 
 interface Named {

@@ -1,8 +1,9 @@
 import { CheckpointError } from "../../errors.ts";
 import type { ByteSource } from "../../formats/byte-source.ts";
 import { field, isJsonObject, kindOf, parseJsonObject } from "../../formats/json.ts";
-import { readSafetensorsHeader } from "../../formats/safetensors.ts";
-import type { SafetensorsEntry, SafetensorsHeader } from "../../formats/safetensors-header.ts";
+import { openTensorFile } from "../../formats/open-tensor-file.ts";
+import type { TensorEntry } from "../../formats/tensor-entry.ts";
+import { type LocatedTensor, unwrapStateDict } from "../../formats/tensor-file.ts";
 import type { FolderReader } from "./folder-reader.ts";
 import { diffusersName, type PartKind } from "./names.ts";
 
@@ -11,9 +12,8 @@ export interface StoredTensor {
   /** Path of the file, relative to the model's folder. */
   readonly file: string;
   readonly source: ByteSource;
-  readonly header: SafetensorsHeader;
   /** Its name in the file may be older than the name that models ask for. */
-  readonly entry: SafetensorsEntry;
+  readonly entry: TensorEntry;
 }
 
 /** The tensors of one part of a model, by the names that models ask for; nothing but headers has been read. */
@@ -26,22 +26,28 @@ export interface StoredWeights {
 /** Stems of weight files, as diffusers and transformers write them. */
 const stems = ["diffusion_pytorch_model", "model"] as const;
 
-/** File names of a part's weights, best first: float32 or what the author chose, then the half-precision variant. */
-const candidates: readonly string[] = ["", ".fp16", ".non_ema"].flatMap((variant) =>
-  stems.map((stem) => `${stem}${variant}.safetensors`),
-);
+/** The same, of pickles. */
+const pickledStems = ["diffusion_pytorch_model", "pytorch_model"] as const;
+
+/** Which of several weights of a part is taken, best first: what the author chose, then half precision, then others. */
+const variants = ["", ".fp16", ".non_ema"] as const;
+
+/** File names of a part's weights, best first: safetensors, then what older models have instead. */
+const candidates: readonly string[] = [
+  ...variants.flatMap((variant) => stems.map((stem) => `${stem}${variant}.safetensors`)),
+  ...variants.flatMap((variant) => pickledStems.map((stem) => `${stem}${variant}.bin`)),
+];
 
 /** An index that says in which of several files each tensor lies, for parts that are written in pieces. */
-const indices: readonly string[] = ["", ".fp16"].flatMap((variant) =>
-  stems.map((stem) => `${stem}.safetensors.index${variant}.json`),
-);
-
-/** What older models have instead. */
-const pickled: readonly string[] = ["diffusion_pytorch_model.bin", "pytorch_model.bin"];
+const indices: readonly string[] = [
+  ...["", ".fp16"].flatMap((variant) => stems.map((stem) => `${stem}.safetensors.index${variant}.json`)),
+  ...["", ".fp16"].flatMap((variant) => pickledStems.map((stem) => `${stem}.bin.index${variant}.json`)),
+];
 
 /**
- * Finds and opens the weights of a part, e.g. `unet`: one safetensors file, its `fp16` variant, or pieces with an index.
- * @throws CheckpointError when there are none, or pieces disagree; FormatError when a file is damaged
+ * Finds and opens the weights of a part, e.g. `unet`: one file or pieces with an index, safetensors or pickles, plain or of
+ * the `fp16` variant.
+ * @throws CheckpointError when there are none, or two tensors bear one name; FormatError when a file is damaged
  */
 export async function readStoredWeights(folder: FolderReader, part: string, kind: PartKind): Promise<StoredWeights> {
   for (const name of candidates) {
@@ -49,21 +55,13 @@ export async function readStoredWeights(folder: FolderReader, part: string, kind
   }
   for (const name of indices) {
     const path = `${part}/${name}`;
-    if (await folder.exists(path)) {
-      const pieces = indexedFiles(await folder.readText(path), `${folder.name}/${path}`);
-      return storedWeights(
-        folder,
-        pieces.map((piece) => `${part}/${piece}`),
-        kind,
-      );
-    }
-  }
-  for (const name of pickled) {
-    if (await folder.exists(`${part}/${name}`)) {
-      throw new CheckpointError(
-        `${folder.name}/${part}: ${name} is a pickle, which can run code; save the model as safetensors first.`,
-      );
-    }
+    if (!(await folder.exists(path))) continue;
+    const pieces = indexedFiles(await folder.readText(path), `${folder.name}/${path}`);
+    return storedWeights(
+      folder,
+      pieces.map((piece) => `${part}/${piece}`),
+      kind,
+    );
   }
   throw new CheckpointError(
     `${folder.name}/${part}: there is no weight file; one of ${candidates.join(", ")} was expected.`,
@@ -71,7 +69,7 @@ export async function readStoredWeights(folder: FolderReader, part: string, kind
 }
 
 /**
- * The tensors of safetensors files of a folder.
+ * The tensors of files of a folder.
  * @throws CheckpointError when two tensors bear one name; FormatError when a file is damaged
  */
 export async function storedWeights(
@@ -79,22 +77,37 @@ export async function storedWeights(
   files: readonly string[],
   kind: PartKind,
 ): Promise<StoredWeights> {
-  const tensors = new Map<string, StoredTensor>();
+  const located: [string, LocatedTensor][] = [];
+  const paths = new Map<ByteSource, string>();
   for (const file of files) {
     const source = await folder.source(file);
-    const header = await readSafetensorsHeader(source);
-    for (const entry of header.tensors.values()) {
-      const name = diffusersName(kind, entry.name);
-      const other = tensors.get(name);
-      if (other !== undefined) {
-        throw new CheckpointError(
-          `${folder.name}/${file}: "${entry.name}" and "${other.entry.name}" of ${other.file} both stand for ${name}; remove one.`,
-        );
-      }
-      tensors.set(name, { file, source, header, entry });
-    }
+    paths.set(source, file);
+    located.push(...unwrapStateDict(await openTensorFile(source)).tensors);
   }
-  return { files, tensors };
+  return collect(folder, kind, (source) => paths.get(source) ?? source.name, located);
+}
+
+function collect(
+  folder: FolderReader,
+  kind: PartKind,
+  pathOf: (source: ByteSource) => string,
+  located: Iterable<readonly [string, LocatedTensor]>,
+): StoredWeights {
+  const tensors = new Map<string, StoredTensor>();
+  const files = new Set<string>();
+  for (const [key, { source, entry }] of located) {
+    const file = pathOf(source);
+    files.add(file);
+    const name = diffusersName(kind, key);
+    const other = tensors.get(name);
+    if (other !== undefined) {
+      throw new CheckpointError(
+        `${folder.name}/${file}: "${entry.name}" and "${other.entry.name}" of ${other.file} both stand for ${name}; remove one.`,
+      );
+    }
+    tensors.set(name, { file, source, entry });
+  }
+  return { files: [...files].sort(), tensors };
 }
 
 function indexedFiles(text: string, place: string): string[] {
@@ -104,8 +117,8 @@ function indexedFiles(text: string, place: string): string[] {
   const files = new Set<string>();
   for (const value of Object.values(map)) {
     // A piece lies beside its index: a path could lead anywhere.
-    if (typeof value !== "string" || !/^[\w.-]+\.safetensors$/.test(value)) {
-      throw new CheckpointError(`${place}: a piece must be a safetensors file beside it, but it is ${kindOf(value)}.`);
+    if (typeof value !== "string" || !/^[\w.-]+\.(safetensors|bin)$/.test(value)) {
+      throw new CheckpointError(`${place}: a piece must be a file of weights beside it, but it is ${kindOf(value)}.`);
     }
     files.add(value);
   }

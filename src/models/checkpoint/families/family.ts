@@ -1,11 +1,17 @@
 import type { JsonObject } from "../../../formats/json.ts";
 
+/** What the keys of a part begin with in a file of the original names, and whose names follow. */
+export interface OriginalPlace {
+  readonly prefix: string;
+  readonly names: "transformers" | "openclip";
+}
+
 /** A text encoder of a family. */
 export interface FamilyTextEncoder {
   /** `text_encoder/config.json` as transformers writes it. */
   readonly config: JsonObject;
-  /** How the original single files name its weights, and under which prefix. */
-  readonly original: { readonly prefix: string; readonly names: "transformers" | "openclip" };
+  /** Where its weights are in files of the original names; the first that occurs counts. */
+  readonly original: readonly [OriginalPlace, ...OriginalPlace[]];
   /** What fills texts up to the encoder's length; the tokenizer's own choice unless told. */
   readonly padToken?: string;
 }

@@ -15,7 +15,7 @@ export const stableDiffusion1: ModelFamily = {
     up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
   },
   autoencoder,
-  textEncoders: [{ config: clipLarge, original: { prefix: "cond_stage_model.transformer.", names: "transformers" } }],
+  textEncoders: [{ config: clipLarge, original: [{ prefix: "cond_stage_model.transformer.", names: "transformers" }] }],
   scheduler: {
     _class_name: "PNDMScheduler",
     ...betas,

@@ -35,7 +35,10 @@ export const stableDiffusion2: ModelFamily = {
         num_hidden_layers: 23,
         projection_dim: 512,
       },
-      original: { prefix: "cond_stage_model.model.", names: "openclip" },
+      original: [
+        { prefix: "cond_stage_model.model.", names: "openclip" },
+        { prefix: "conditioner.embedders.0.model.", names: "openclip" },
+      ],
       padToken: "!",
     },
   ],

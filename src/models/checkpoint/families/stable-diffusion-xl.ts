@@ -44,7 +44,7 @@ export const stableDiffusionXl: ModelFamily = {
   },
   autoencoder: { ...autoencoder, force_upcast: true, sample_size: 1024, scaling_factor: 0.13025 },
   textEncoders: [
-    { config: clipLarge, original: { prefix: "conditioner.embedders.0.transformer.", names: "transformers" } },
+    { config: clipLarge, original: [{ prefix: "conditioner.embedders.0.transformer.", names: "transformers" }] },
     {
       // OpenCLIP ViT-bigG/14.
       config: {
@@ -57,7 +57,7 @@ export const stableDiffusionXl: ModelFamily = {
         num_hidden_layers: 32,
         projection_dim: 1280,
       },
-      original: { prefix: "conditioner.embedders.1.model.", names: "openclip" },
+      original: [{ prefix: "conditioner.embedders.1.model.", names: "openclip" }],
       padToken: "!",
     },
   ],

@@ -1,9 +1,22 @@
-import type { ModuleShape } from "../targets.ts";
+/** Names of the layers outside the blocks, by diffusers' names. */
+const outerNames: Readonly<Record<string, string>> = {
+  conv_in: "input_blocks.0.0",
+  "time_embedding.linear_1": "time_embed.0",
+  "time_embedding.linear_2": "time_embed.2",
+  // The published latent consistency models kept diffusers' name for the one layer that the first code never had.
+  "time_embedding.cond_proj": "time_embedding.cond_proj",
+  "add_embedding.linear_1": "label_emb.0.0",
+  "add_embedding.linear_2": "label_emb.0.2",
+  conv_norm_out: "out.0",
+  conv_out: "out.2",
+};
 
-/** Stable Diffusion's first names of the layers inside a residual block, by diffusers' names. */
+/** Names of the layers inside a residual block. */
 const residualNames: Readonly<Record<string, string>> = {
+  norm1: "in_layers.0",
   conv1: "in_layers.2",
   time_emb_proj: "emb_layers.1",
+  norm2: "out_layers.0",
   conv2: "out_layers.3",
   conv_shortcut: "skip_connection",
 };
@@ -23,27 +36,29 @@ interface BlockPlace {
 }
 
 /**
- * The names that Stable Diffusion's first code (and SGM, of SDXL) gives to a U-Net's layers, by diffusers' paths.
+ * The names that Stable Diffusion's first code (and SGM, of SDXL) gives to the layers of a U-Net, by diffusers' paths. All
+ * paths of a network must be given at once, since the names count the layers; a path that is none of them has no name.
  *
  * There the blocks lie in two flat lists: `input_blocks` (0 is the first convolution; each layer of a block, then its
  * downsampler, is one) and `output_blocks` (each layer is one; its upsampler stands last in the block's last layer).
  */
-export function ldmPaths(modules: readonly ModuleShape[]): Map<string, string> {
-  const layers = countLayers(modules);
-  const paths = new Map<string, string>();
-  for (const { path } of modules) {
-    const renamed = rename(path, layers);
-    if (renamed !== undefined) paths.set(path, renamed);
+export function originalUNetPaths(paths: Iterable<string>): Map<string, string> {
+  const all = [...paths];
+  const layers = countLayers(all);
+  const names = new Map<string, string>();
+  for (const path of all) {
+    const name = outerNames[path] ?? blockName(path, layers);
+    if (name !== undefined) names.set(path, name);
   }
-  return paths;
+  return names;
 }
 
 /** What a model's blocks hold, by `side.block`: how many residual layers, and whether attention follows each. */
 type Layers = ReadonlyMap<string, { readonly count: number; readonly attends: boolean }>;
 
-function countLayers(modules: readonly ModuleShape[]): Layers {
+function countLayers(paths: readonly string[]): Layers {
   const layers = new Map<string, { count: number; attends: boolean }>();
-  for (const { path } of modules) {
+  for (const path of paths) {
     const place = parsePlace(path);
     if (place === undefined) continue;
     const key = `${place.side}.${place.block}`;
@@ -63,7 +78,7 @@ function parsePlace(path: string): BlockPlace | undefined {
   return { side, block: Number(block), group, layer: Number(layer), rest };
 }
 
-function rename(path: string, layers: Layers): string | undefined {
+function blockName(path: string, layers: Layers): string | undefined {
   const middle = /^mid_block\.((?:resnets|attentions)\.\d+)\.(.+)$/.exec(path);
   if (middle !== null) {
     const [, member = "", rest = ""] = middle;
