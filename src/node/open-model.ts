@@ -3,23 +3,35 @@ import { type LoadedAdapter, loadAdapter } from "../adapters/load.ts";
 import { AdapterError } from "../errors.ts";
 import { openFileSource } from "../formats/file-source.node.ts";
 import { familyModules, familyOf, knownFamilies } from "../generate/family.ts";
-import { type Model, modelFromFolder } from "../generate/model.ts";
+import { type Model, type ModelPlace, modelFromFolder } from "../generate/model.ts";
 import { type DiffusersModel, readDiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
 import { type ModuleEntry, unetTable } from "../models/module-table.ts";
 import type { LoraChoice } from "./lora-files.ts";
 import { type ModelFolder, openModelFolder } from "./model-folder.ts";
+import { modelPlace } from "./model-place.ts";
 
 /** A model's folder, opened and read but for its weights; close the folder when the last network is compiled. */
 export interface OpenedModel {
   readonly folder: ModelFolder;
   readonly files: DiffusersModel;
+  /** Where the runtime finds the files; closing the folder removes what adapters have stored there. */
+  readonly place: ModelPlace;
 }
 
 /** @throws UsageError when there is no such folder, CheckpointError or FormatError when it is no whole model */
 export async function openModel(path: string): Promise<OpenedModel> {
   const folder = await openModelFolder(path);
   try {
-    return { folder, files: await readDiffusersModel(folder) };
+    const place = await modelPlace(folder.path);
+    const close = async (): Promise<void> => {
+      await place[Symbol.asyncDispose]();
+      await folder.close();
+    };
+    return {
+      folder: { ...folder, close, [Symbol.asyncDispose]: close },
+      files: await readDiffusersModel(folder),
+      place,
+    };
   } catch (error) {
     await folder.close();
     throw error;
@@ -45,9 +57,9 @@ export async function readLoras(files: DiffusersModel, choices: readonly LoraCho
 }
 
 /** The model with LoRAs merged into its U-Net, weighted. */
-export function adaptedModel({ files, folder }: OpenedModel, adapters: readonly ChosenAdapter[]): Promise<Model> {
+export function adaptedModel({ files, place }: OpenedModel, adapters: readonly ChosenAdapter[]): Promise<Model> {
   const weighted = adapters.map(({ adapter, weight }) => ({ lambda: weight, modules: adapter.modules }));
-  return modelFromFolder(files, folder.path, weighted);
+  return modelFromFolder(files, place, weighted);
 }
 
 async function readLora(path: string, modules: readonly ModuleEntry[], files: DiffusersModel): Promise<LoadedAdapter> {
