@@ -103,7 +103,7 @@ async function encodeCompel(line: PromptLine, encoder: WindowEncoder): Promise<E
   }
   const total = terms.reduce((sum, [weight]) => sum + weight, 0);
   const states = terms.length === 1 ? terms[0]![1] : linearCombination(terms.map(([w, x]) => [w / total, x]));
-  return { states: sameEndings(states, windows, encoder), pooled };
+  return { states, pooled };
 }
 
 /**
@@ -124,14 +124,4 @@ function hiddenTokens(windows: readonly TextWindow[], piece: number): (readonly 
       i > 0 && i < length - 1 && begin + i >= first && begin + i <= last ? 1 : 0,
     );
   });
-}
-
-/** Gives the token that ends a text the state that it has in the first window, in all windows. */
-function sameEndings(states: Floats, windows: readonly TextWindow[], { tokenizer, length }: WindowOptions): Floats {
-  if (windows.length === 1) return states;
-  const width = states.shape[1]!;
-  const data = states.data.slice();
-  const [first = 0, ...others] = windows.map(({ ids }, i) => i * length + ids.indexOf(tokenizer.eosId));
-  for (const place of others) data.set(data.subarray(first * width, (first + 1) * width), place * width);
-  return { ...states, data };
 }

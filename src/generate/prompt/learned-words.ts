@@ -54,7 +54,7 @@ function patternOf(words: readonly string[]): RegExp | undefined {
   if (words.length === 0) return undefined;
   const longestFirst = words.toSorted((a, b) => b.length - a.length);
   const alternatives = longestFirst.map((word) => {
-    const escaped = word.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+    const escaped = word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
     const before = /^[\p{L}\p{N}_]/u.test(word) ? "(?<![\\p{L}\\p{N}_])" : "";
     const after = /[\p{L}\p{N}_]$/u.test(word) ? "(?![\\p{L}\\p{N}_])" : "";
     return before + escaped + after;
