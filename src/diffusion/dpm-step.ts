@@ -114,8 +114,10 @@ function stepCoefficients({ algorithm, sdeCurvature, to }: DpmStepOptions, from:
 }
 
 /**
- * A multistep step: it starts at the newest prediction, and older ones give slope and curvature by differences. Third
- * order takes no heed of the solver type.
+ * A multistep step: it starts at the newest prediction, and older ones give slope and curvature by differences.
+ *
+ * Third order takes no heed of the solver type. Its second difference is half the second derivative, as in the authors'
+ * code and all that follow it, so that it is exact for linear predictions only.
  */
 export function multistepStep(options: DpmStepOptions): DpmStep {
   const { solverType, to, from } = options;

@@ -26,7 +26,14 @@ export function guidanceScaleFromPaperOmega(paperOmega: number): number {
   return 1 + paperOmega;
 }
 
-/** The paper's omega for a guidance scale (Imagen's convention): guidanceScale - 1. */
+/**
+ * The paper's omega for a guidance scale (Imagen's convention): guidanceScale - 1.
+ *
+ * A full latent consistency model is told omega (`guidanceEmbedding`) where others mix two predictions: the `guidance_scale`
+ * that people give it, 8.5 in diffusers' pipelines, stands for an omega of 7.5, it takes one network call a step, and no
+ * negative prompt. With LCM-LoRA the two meanings part: omega was fixed when the vector was trained, and a guidance scale
+ * above 1 mixes two predictions on top of it.
+ */
 export function paperOmegaFromGuidanceScale(guidanceScale: number): number {
   return guidanceScale - 1;
 }

@@ -7,6 +7,7 @@ import {
   keepByStrength,
   lcmTimesteps,
   roundHalfEven,
+  solverTimesteps,
   spacedTimesteps,
 } from "./timesteps.ts";
 
@@ -130,6 +131,18 @@ describe("spacedTimesteps", () => {
 
   it("refuses more steps than the schedule has", () => {
     expect(() => spacedTimesteps("leading", 1000, 1001, 0)).toThrow(UsageError);
+  });
+});
+
+describe("solverTimesteps", () => {
+  it("leaves the clean end out, halves rounded to even", () => {
+    expect(solverTimesteps("linspace", 1000, 4, 0)).toEqual([999, 749, 500, 250]);
+    expect(solverTimesteps("leading", 1000, 4, 1)).toEqual([801, 601, 401, 201]);
+    expect(solverTimesteps("trailing", 1000, 4, 1)).toEqual([999, 749, 499, 249]);
+    expect(solverTimesteps("linspace", 1000, 1, 0)).toEqual([999]);
+    expect(() => solverTimesteps("linspace", 1000, 1000, 0)).toThrow(
+      "The number of steps is 1000, but it must be a whole number from 1 to 999.",
+    );
   });
 });
 
