@@ -1,28 +1,34 @@
 import { randomInt } from "node:crypto";
-import { basename, resolve } from "node:path";
+import type { SchedulerConfig } from "../diffusion/scheduler-config.ts";
 import { UsageError } from "../errors.ts";
 import { encodePrompt, type PromptReading } from "../generate/conditioning.ts";
 import type { Model } from "../generate/model.ts";
 import { createNetworks } from "../generate/networks.ts";
-import { planDrawing, planWarnings } from "../generate/plan.ts";
+import { type Acceleration, planDrawing, planWarnings } from "../generate/plan.ts";
 import type { PromptSyntax } from "../generate/prompt/syntax.ts";
-import { latentSize, naturalSize, type Size } from "../generate/size.ts";
-import { textToImage } from "../generate/text-to-image.ts";
+import type { Size } from "../generate/size.ts";
+import { samplerForStrength } from "../generate/strength.ts";
+import { resolveFile, resolveModel } from "../node/hub-models.ts";
 import { adaptedModel, type ChosenAdapter, type OpenedModel, openModel, readLoras } from "../node/open-model.ts";
 import { makePictureFolder } from "../node/picture-files.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
-import { createSampler, type SamplerName } from "../samplers/registry.ts";
+import type { SamplerName } from "../samplers/registry.ts";
 import type { Sampler } from "../samplers/sampler.ts";
+import { type AutoencoderWishes, autoencoderOptions, openAutoencoders, previewOf } from "./autoencoder-wishes.ts";
 import { accelerationOf, chooseLoras } from "./choose-loras.ts";
 import type { CliContext } from "./command.ts";
+import { drawEvents } from "./draw-events.ts";
 import { DrawingReport } from "./drawing-report.ts";
+import { fetchOptions } from "./fetching.ts";
+import { type GivenStart, planStart, readStart, type StartWishes } from "./given-start.ts";
 import type { Drawing } from "./picture-settings.ts";
 import { promptWarnings } from "./prompt-warnings.ts";
 
 /** What `fourstep generate` was told. */
-export interface GenerateOptions {
+export interface GenerateOptions extends StartWishes, AutoencoderWishes {
   readonly model?: string;
+  readonly variant?: string;
   readonly lora?: readonly string[];
   readonly lcm?: boolean;
   readonly sampler?: SamplerName;
@@ -34,6 +40,7 @@ export interface GenerateOptions {
   readonly seed?: number;
   readonly size?: Size;
   readonly count: number;
+  readonly batch: number;
   readonly out: string;
   readonly json?: boolean;
   readonly preview: boolean;
@@ -45,8 +52,8 @@ const seeds = 2 ** 32;
 /** A drawing with what carries it out. */
 interface Prepared {
   readonly drawing: Drawing;
-  readonly model: Model;
   readonly sampler: Sampler;
+  readonly start: GivenStart | undefined;
   readonly reading: PromptReading;
   readonly warnings: readonly string[];
 }
@@ -57,19 +64,29 @@ interface Prepared {
  */
 export async function drawPictures(prompt: string, options: GenerateOptions, context: CliContext): Promise<void> {
   const begin = performance.now();
-  const path = options.model ?? shippedModelFolder();
   checkOut(options.out);
+  const fetching = fetchOptions(context);
+  const { path, name } = await resolveModel(options.model ?? shippedModelFolder(), options.variant, fetching);
+  const lora: string[] = [];
+  for (const text of options.lora ?? []) lora.push(await resolveFile(text, fetching));
   const opened = await openModel(path);
   const runtime = onnxRuntime();
   try {
-    const { drawing, model, sampler, reading, warnings } = await prepare(path, opened, prompt, options);
+    const chosen = await chooseModel(path, opened, { ...options, lora });
+    await using others = await openAutoencoders(chosen.model, options);
+    const { model } = others;
+    const prepared = await prepare(opened.files.scheduler, { ...chosen, modelName: name, ...others }, prompt, options);
+    const { drawing, sampler, start, reading, warnings } = prepared;
     await makePictureFolder(options.out);
-    const report = new DrawingReport(drawing, options, context);
+    const report = new DrawingReport(drawing, sampler, options, context);
     for (const warning of warnings) report.warn(warning);
-    const networks = createNetworks(runtime, model);
+    const autoencoder = autoencoderOptions(model, options, (sentence) => report.warn(sentence));
+    const networks = createNetworks(runtime, model, autoencoder);
     const conditioning = await encodePrompt(networks, model, { ...drawing, reading }, context.signal);
-    const request = { conditioning, sampler, size: drawing.size, seed: drawing.seed, count: options.count };
-    await report.follow(textToImage(networks, model, request, context.signal));
+    const { size, seed } = drawing;
+    const preview = report.showsSteps ? { preview: previewOf(runtime, others, networks) } : {};
+    const request = { conditioning, sampler, size, seed, count: options.count, batch: options.batch, ...preview };
+    await report.follow(drawEvents(networks, model, request, start, context.signal));
     report.finish((performance.now() - begin) / 1000);
   } finally {
     await runtime.dispose();
@@ -77,11 +94,36 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
   }
 }
 
-/** Makes all choices, and finds what is wrong with them before anything is compiled. */
-async function prepare(path: string, opened: OpenedModel, prompt: string, options: GenerateOptions): Promise<Prepared> {
-  const { files } = opened;
+/** A model with its LoRAs. */
+interface ChosenModel {
+  readonly model: Model;
+  readonly adapters: readonly ChosenAdapter[];
+  readonly acceleration: Acceleration;
+}
+
+async function chooseModel(path: string, opened: OpenedModel, options: GenerateOptions): Promise<ChosenModel> {
   const choices = chooseLoras(path, options);
-  const acceleration = accelerationOf(files, choices);
+  const adapters = await readLoras(opened.files, choices);
+  return {
+    model: await adaptedModel(opened, adapters),
+    adapters,
+    acceleration: accelerationOf(opened.files, choices),
+  };
+}
+
+/** Makes all choices, and finds what is wrong with them before anything is compiled. */
+async function prepare(
+  config: SchedulerConfig,
+  {
+    model,
+    modelName,
+    adapters,
+    acceleration,
+    name: vae,
+  }: ChosenModel & { readonly modelName: string; readonly name: string | undefined },
+  prompt: string,
+  options: GenerateOptions,
+): Promise<Prepared> {
   const { sampler: samplerName, steps, guidance: guidanceScale, negative: negativePrompt = "" } = options;
   const plan = planDrawing(
     {
@@ -91,20 +133,21 @@ async function prepare(path: string, opened: OpenedModel, prompt: string, option
     },
     acceleration,
   );
-  const sampler = createSampler(plan.sampler, { config: files.scheduler, steps: plan.steps, strength: 1 });
-  const adapters = await readLoras(files, choices);
-  const model = await adaptedModel(opened, adapters);
-  const size = options.size ?? naturalSize(model);
-  latentSize(model, size);
+  const startPlan = planStart(options);
+  const { strength, rule } = startPlan ?? { strength: 1, rule: "keep" };
+  const sampler = samplerForStrength(plan.sampler, { config, steps: plan.steps, strength }, rule);
+  const { start, size } = await readStart(model, options, startPlan, options.size);
   const drawing: Drawing = {
     ...plan,
     prompt,
     negativePrompt,
     clipSkip: options.clipSkip,
-    modelName: basename(resolve(path)),
+    modelName,
+    vae,
     loras: adapters.map(({ adapter, weight }) => ({ name: adapter.name.replace(/\.safetensors$/i, ""), weight })),
     size,
     seed: options.seed ?? randomInt(seeds),
+    start,
   };
   const reading = { syntax: options.promptSyntax, clipSkip: options.clipSkip, learnedWords: [] };
   const warnings = [
@@ -112,7 +155,7 @@ async function prepare(path: string, opened: OpenedModel, prompt: string, option
     ...adapters.flatMap(adapterWarnings),
     ...promptWarnings(model, prompt, reading),
   ];
-  return { drawing, model, sampler, reading, warnings };
+  return { drawing, sampler, start, reading, warnings };
 }
 
 function checkOut(folder: string): void {

@@ -3,10 +3,12 @@ import type { DrawingStep, DrawnPicture } from "../generate/drawing.ts";
 import { toPixels } from "../generate/pixels.ts";
 import { encodePng, pictureStem, writeNewPicture } from "../node/picture-files.ts";
 import { showPicture, type TerminalPictures, terminalPictures } from "../node/terminal-picture.ts";
+import type { Sampler } from "../samplers/sampler.ts";
 import { type CliContext, warn } from "./command.ts";
-import { drawingProgress } from "./drawing-progress.ts";
+import { type DrawingProgress, drawingProgress } from "./drawing-progress.ts";
 import { packageVersion } from "./package-version.ts";
 import { type Drawing, pictureSettings } from "./picture-settings.ts";
+import { type StepPreview, stepPreview } from "./step-preview.ts";
 
 /** How pictures and results are given out. */
 export interface ReportOptions {
@@ -19,19 +21,26 @@ export interface ReportOptions {
 
 /** Writes pictures as they come, and says what was done: for people line by line, for machines in one object at the end. */
 export class DrawingReport {
+  /** Whether anybody sees the steps. */
+  readonly showsSteps: boolean;
   private readonly drawing: Drawing;
+  private readonly sampler: Sampler;
   private readonly options: ReportOptions;
   private readonly context: CliContext;
   private readonly terminal: TerminalPictures;
+  private readonly stepPreview: StepPreview;
   private readonly warnings: string[] = [];
   private readonly images: { readonly path: string; readonly seed: number; readonly networkCalls: number }[] = [];
 
-  constructor(drawing: Drawing, options: ReportOptions, context: CliContext) {
+  constructor(drawing: Drawing, sampler: Sampler, options: ReportOptions, context: CliContext) {
     this.drawing = drawing;
+    this.sampler = sampler;
     this.options = options;
     this.context = context;
     const shows = options.preview && options.json !== true;
     this.terminal = shows ? terminalPictures(context.stdout, context.env) : { kind: "none" };
+    this.showsSteps = this.terminal.kind === "blocks";
+    this.stepPreview = stepPreview(context.stdout, this.terminal);
   }
 
   warn(sentence: string): void {
@@ -43,12 +52,14 @@ export class DrawingReport {
   async follow(events: AsyncIterable<DrawingStep | DrawnPicture>): Promise<void> {
     const { count } = this.options;
     const { stderr, signal } = this.context;
-    const progress = drawingProgress(stderr, count * this.drawing.steps);
+    const progress = drawingProgress(stderr, count * this.sampler.timesteps.length);
     try {
       for await (const event of events) {
-        if (event.kind === "step") progress.step();
-        else {
+        if (event.kind === "step") {
+          await this.showStep(event, progress);
+        } else {
           progress.hide();
+          this.stepPreview.clear();
           await this.keep(event);
         }
       }
@@ -58,16 +69,25 @@ export class DrawingReport {
     }
   }
 
+  private async showStep({ preview }: DrawingStep, progress: DrawingProgress): Promise<void> {
+    if (preview !== undefined) {
+      progress.hide();
+      await this.stepPreview.show(preview);
+    }
+    progress.step();
+  }
+
   /** Says what was done. */
   finish(seconds: number): void {
     const { json } = this.options;
     const { stdout, stderr } = this.context;
-    const { prompt, negativePrompt, modelName, loras, sampler, steps, guidanceScale, size } = this.drawing;
+    const { prompt, negativePrompt, modelName, vae, loras, sampler, steps, guidanceScale, size } = this.drawing;
     const networkCalls = this.images.reduce((sum, image) => sum + image.networkCalls, 0);
     if (json === true) {
       const result = {
         images: this.images,
         model: modelName,
+        ...(vae === undefined ? {} : { vae }),
         loras,
         prompt,
         negativePrompt,
@@ -75,6 +95,7 @@ export class DrawingReport {
         steps,
         guidance: guidanceScale,
         ...size,
+        ...startOf(this.drawing, this.sampler),
         networkCalls,
         seconds,
         warnings: this.warnings,
@@ -99,4 +120,17 @@ export class DrawingReport {
     stdout.write(await showPicture(bytes, png, this.terminal));
     stdout.write(`${path}  seed ${seed}\n`);
   }
+}
+
+/** What the result says of the picture that drawing began with: what was made of the strength, too. */
+function startOf({ start }: Drawing, { timesteps }: Sampler): Readonly<Record<string, unknown>> {
+  if (start === undefined) return {};
+  const { init, mask, strength, rule, repaint } = start;
+  return {
+    init,
+    ...(repaint === undefined ? {} : { mask, maskBlur: repaint.blur }),
+    strength,
+    strengthSteps: rule,
+    timesteps,
+  };
 }

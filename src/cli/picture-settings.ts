@@ -2,6 +2,7 @@ import { writeInfotext } from "../formats/infotext.ts";
 import type { DrawingPlan } from "../generate/plan.ts";
 import type { Size } from "../generate/size.ts";
 import { samplerTitles } from "../samplers/names.ts";
+import type { GivenStart } from "./given-start.ts";
 
 /** What a drawing is made of, all choices made. */
 export interface Drawing extends DrawingPlan {
@@ -14,6 +15,10 @@ export interface Drawing extends DrawingPlan {
   readonly size: Size;
   /** Of the first picture. */
   readonly seed: number;
+  /** Another autoencoder than the model's own. */
+  readonly vae: string | undefined;
+  /** The picture that drawing begins with, if there is one. */
+  readonly start: GivenStart | undefined;
 }
 
 /** A picture's settings in the text that image programs keep under `parameters`. */
@@ -27,6 +32,12 @@ export function pictureSettings(drawing: Drawing, seed: number, version: string)
     ["Size", `${size.width}x${size.height}`],
     ["Model", modelName],
   ]);
+  if (drawing.vae !== undefined) settings.set("VAE", drawing.vae);
+  if (drawing.start !== undefined) {
+    settings.set("Denoising strength", String(drawing.start.strength));
+    const { repaint } = drawing.start;
+    if (repaint !== undefined) settings.set("Mask blur", String(repaint.blur));
+  }
   if (clipSkip > 1) settings.set("Clip skip", String(clipSkip));
   if (loras.length > 0) settings.set("Lora", loras.map(({ name, weight }) => `${name}:${weight}`).join(", "));
   settings.set("Version", `fourstep ${version}`);

@@ -4,6 +4,7 @@ import { samplerNames } from "../../samplers/registry.ts";
 import type { CliCommand, CliContext } from "../command.ts";
 import type { GenerateOptions } from "../draw-pictures.ts";
 import { collect, numberWithin, pictureSize, wholeNumber } from "../values.ts";
+import { addPictureOptions } from "./picture-options.ts";
 
 const largestSeed = Number.MAX_SAFE_INTEGER;
 
@@ -13,6 +14,9 @@ are added. Another sampler than lcm, or --no-lcm, leaves it out and draws in 32 
 your own uses the LCM-LoRA that you give, or that lies in its folder as lora/lcm-lora.safetensors; a LoRA counts as
 LCM-LoRA when its name says lcm.
 
+With --init a picture is drawn anew, and with --mask a part of it. All --steps are drawn, whatever the --strength: they
+are spread over the noise that it leaves, from 4 steps at 0.6 on the timesteps 599, 459, 299 and 159 with lcm.
+
 Pictures are named after prompt and seed; none is overwritten. Each holds its settings as image programs write them.
 
 Examples:
@@ -20,16 +24,22 @@ Examples:
   $ fourstep generate "a red apple" --count 4 --seed 7 --out pictures
   $ fourstep generate "a red apple" --lora style.safetensors:0.8
   $ fourstep generate "a red apple" --sampler ddim --steps 32 --guidance 4 --negative "a leaf"
+  $ fourstep generate "a green pear" --init apple.png --strength 0.7
+  $ fourstep generate "a hat" --init cat.png --mask above-the-cat.png
 `;
 
 /** `fourstep generate PROMPT`: draws pictures and writes them as PNG files. */
 export const generateCommand: CliCommand = (program: Command, context: CliContext) => {
-  program
+  const command = program
     .command("generate")
     .summary("draw pictures from a prompt")
     .description("Draws pictures from a prompt and writes them as PNG files.")
     .argument("<prompt...>", "what the pictures show; the quotes may be left out")
-    .option("--model <folder>", "model folder as diffusers writes it (default: the model that comes with the package)")
+    .option(
+      "--model <folder|id>",
+      "model folder as diffusers writes it, or a hub's owner/name[@revision] (default: the model that comes with the package)",
+    )
+    .option("--variant <name>", "form of the weights that is fetched of a hub's model, such as fp16")
     .option("--lora <file[:weight]>", "LoRA to add, weight 1 unless told; may be given more than once", collect)
     .option("--lcm", "use the model's LCM-LoRA with any sampler")
     .option("--no-lcm", "leave the model's LCM-LoRA out")
@@ -51,7 +61,8 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
       wholeNumber(0, largestSeed),
     )
     .option("--size <WxH>", "in pixels (default: as the model was trained)", pictureSize)
-    .option("--count <n>", "how many pictures", wholeNumber(1, 10000), 1)
+    .option("--count <n>", "how many pictures", wholeNumber(1, 10000), 1);
+  addPictureOptions(command)
     .option("--out <folder>", "where to write them", ".")
     .option("--json", "print one JSON object on stdout")
     .option("--no-preview", "do not show the pictures in the terminal")
