@@ -2,6 +2,8 @@ import { FormatError } from "../errors.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { TensorFile } from "./tensor-file.ts";
+import { isPickle, readLegacyTorch } from "./torch/legacy-file.ts";
+import { readZippedTorch } from "./torch/zip-file.ts";
 
 /** Enough to tell formats apart: a tar archive's mark lies at byte 257. */
 const startBytes = 262;
@@ -23,8 +25,8 @@ const strangers: readonly { readonly at?: number; readonly start: string; readon
 ];
 
 /**
- * Opens a file of tensors, whatever its name says: safetensors, so far. It reads headers only; the tensors stay
- * where they are.
+ * Opens a file of tensors, whatever its name says: safetensors, or a pickle of `torch.save` in either form, of which nothing is
+ * executed. It reads headers only; the tensors stay where they are.
  * @throws FormatError with one sentence on what is wrong
  */
 export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
@@ -32,8 +34,14 @@ export async function openTensorFile(source: ByteSource): Promise<TensorFile> {
   if (start.length === 0) throw new FormatError(`${source.name}: the file is empty.`);
   const begins = (text: string, at = 0): boolean =>
     at + text.length <= start.length && Array.from(text).every((c, i) => start[at + i] === c.charCodeAt(0));
+  if (begins("PK\u0003\u0004") || begins("PK\u0005\u0006")) return readZippedTorch(source);
+  if (isPickle(start)) return readLegacyTorch(source);
   const stranger = strangers.find(({ at, start: text }) => begins(text, at));
   if (stranger !== undefined) throw new FormatError(`${source.name}: this is ${stranger.what}.`);
+  // A safetensors file's ninth byte opens its header.
+  if (start.length > 8 && start[8] !== 0x7b) {
+    throw new FormatError(`${source.name}: this is neither a safetensors file nor one that torch.save wrote.`);
+  }
   return openSafetensors(source);
 }
 

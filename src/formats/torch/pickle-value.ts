@@ -11,7 +11,9 @@ export type PickleValue =
   | bigint
   | string
   | Uint8Array
-  | PickleSequence
+  | PickleSequence<"list">
+  | PickleSequence<"tuple">
+  | PickleSequence<"set">
   | PickleDict
   | PickleGlobal
   | PickleObject
@@ -19,8 +21,8 @@ export type PickleValue =
   | TorchTensor;
 
 /** A list, a tuple or a set. */
-export interface PickleSequence {
-  readonly kind: "list" | "tuple" | "set";
+export interface PickleSequence<K extends "list" | "tuple" | "set"> {
+  readonly kind: K;
   readonly items: PickleValue[];
 }
 
@@ -43,21 +45,22 @@ export interface PickleObject {
   readonly args: readonly PickleValue[];
   /** Its attributes, where the file sets them. */
   state: PickleValue | undefined;
+  /** What it holds as a kind of dictionary or list. */
+  entries: Map<PickleValue, PickleValue> | undefined;
+  items: PickleValue[] | undefined;
 }
 
-/** A run of numbers in the file that tensors are views of. */
+/** A run of numbers in the file that tensors are views of; counts are in elements of `type`. */
 export interface TorchStorage {
   readonly kind: "storage";
   /** What the file calls it. */
   readonly key: string;
-  /** Undefined where the type is one that no file of ours can hold, such as complex numbers; `typeName` names it. */
-  readonly type: StoredType | undefined;
-  /** torch's name of its class, e.g. `FloatStorage`. */
-  readonly typeName: string;
-  /** Its length in elements, as its reference says. */
+  readonly type: StoredType;
+  /** Length of all that lies under `key`. */
   readonly elements: number;
-  /** Where a part of the storage `key` only is meant, in elements; files before torch 1.0 have such. */
-  readonly firstElement: number;
+  /** The part that is meant, which is all of it but in files of torch before 1.0. */
+  readonly begin: number;
+  readonly end: number;
 }
 
 /** A view of a storage. */
@@ -68,6 +71,30 @@ export interface TorchTensor {
   readonly shape: readonly number[];
   /** In elements, one for each axis. */
   readonly strides: readonly number[];
-  /** The first element within the storage, counted in elements of the tensor's type. */
+  /** The first element within the storage's part, in elements of the tensor's type. */
   readonly offset: number;
 }
+
+/** An inert object. */
+export function inertObject(className: string, args: readonly PickleValue[]): PickleObject {
+  return { kind: "object", className, args, state: undefined, entries: undefined, items: undefined };
+}
+
+/** What kind of value this is, `undefined` for none. */
+export function kindOfValue(value: PickleValue | undefined): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "None";
+  if (value instanceof Uint8Array) return "bytes";
+  if (typeof value === "object") return value.kind;
+  return typeof value;
+}
+
+/** Whether a value is an object of ours with this kind. */
+export function isKind<K extends Kinded["kind"]>(
+  value: PickleValue | undefined,
+  kind: K,
+): value is Extract<Kinded, { kind: K }> {
+  return typeof value === "object" && value !== null && !(value instanceof Uint8Array) && value.kind === kind;
+}
+
+type Kinded = Exclude<PickleValue, null | boolean | number | bigint | string | Uint8Array>;
