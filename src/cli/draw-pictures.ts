@@ -5,15 +5,17 @@ import { encodePrompt, type PromptReading } from "../generate/conditioning.ts";
 import type { Model } from "../generate/model.ts";
 import { createNetworks } from "../generate/networks.ts";
 import { type Acceleration, planDrawing, planWarnings } from "../generate/plan.ts";
+import type { LearnedWord } from "../generate/prompt/learned-words.ts";
 import type { PromptSyntax } from "../generate/prompt/syntax.ts";
 import type { Size } from "../generate/size.ts";
 import { samplerForStrength } from "../generate/strength.ts";
-import { resolveFile, resolveModel } from "../node/hub-models.ts";
+import { readEmbeddings } from "../node/embedding-files.ts";
+import { resolveFiles, resolveModel } from "../node/hub-models.ts";
 import { adaptedModel, type ChosenAdapter, type OpenedModel, openModel, readLoras } from "../node/open-model.ts";
 import { makePictureFolder } from "../node/picture-files.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
-import type { SamplerName } from "../samplers/registry.ts";
+import { type NamedSampler, samplerOfConfig } from "../samplers/names.ts";
 import type { Sampler } from "../samplers/sampler.ts";
 import { type AutoencoderWishes, autoencoderOptions, openAutoencoders, previewOf } from "./autoencoder-wishes.ts";
 import { accelerationOf, chooseLoras } from "./choose-loras.ts";
@@ -30,8 +32,9 @@ export interface GenerateOptions extends StartWishes, AutoencoderWishes {
   readonly model?: string;
   readonly variant?: string;
   readonly lora?: readonly string[];
+  readonly embedding?: readonly string[];
   readonly lcm?: boolean;
-  readonly sampler?: SamplerName;
+  readonly sampler?: NamedSampler;
   readonly steps?: number;
   readonly guidance?: number;
   readonly negative?: string;
@@ -67,20 +70,22 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
   checkOut(options.out);
   const fetching = fetchOptions(context);
   const { path, name } = await resolveModel(options.model ?? shippedModelFolder(), options.variant, fetching);
-  const lora: string[] = [];
-  for (const text of options.lora ?? []) lora.push(await resolveFile(text, fetching));
+  const lora = await resolveFiles(options.lora, fetching);
+  const embedding = await resolveFiles(options.embedding, fetching);
   const opened = await openModel(path);
   const runtime = onnxRuntime();
   try {
     const chosen = await chooseModel(path, opened, { ...options, lora });
     await using others = await openAutoencoders(chosen.model, options);
     const { model } = others;
-    const prepared = await prepare(opened.files.scheduler, { ...chosen, modelName: name, ...others }, prompt, options);
+    const learnedWords = await readEmbeddings(embedding, model);
+    const made = { ...chosen, modelName: name, learnedWords, ...others };
+    const prepared = await prepare(opened.files.scheduler, made, prompt, options);
     const { drawing, sampler, start, reading, warnings } = prepared;
+    const autoencoder = autoencoderOptions(model, options, (sentence) => report.warn(sentence));
     await makePictureFolder(options.out);
     const report = new DrawingReport(drawing, sampler, options, context);
     for (const warning of warnings) report.warn(warning);
-    const autoencoder = autoencoderOptions(model, options, (sentence) => report.warn(sentence));
     const networks = createNetworks(runtime, model, autoencoder);
     const conditioning = await encodePrompt(networks, model, { ...drawing, reading }, context.signal);
     const { size, seed } = drawing;
@@ -102,7 +107,8 @@ interface ChosenModel {
 }
 
 async function chooseModel(path: string, opened: OpenedModel, options: GenerateOptions): Promise<ChosenModel> {
-  const choices = chooseLoras(path, options);
+  const { sampler, ...wishes } = options;
+  const choices = chooseLoras(path, sampler === undefined ? wishes : { ...wishes, sampler: sampler.name });
   const adapters = await readLoras(opened.files, choices);
   return {
     model: await adaptedModel(opened, adapters),
@@ -111,20 +117,24 @@ async function chooseModel(path: string, opened: OpenedModel, options: GenerateO
   };
 }
 
+/** What else a drawing is made with. */
+interface DrawnWith {
+  readonly modelName: string;
+  /** Of another autoencoder. */
+  readonly name: string | undefined;
+  readonly learnedWords: readonly LearnedWord[];
+}
+
 /** Makes all choices, and finds what is wrong with them before anything is compiled. */
 async function prepare(
   config: SchedulerConfig,
-  {
-    model,
-    modelName,
-    adapters,
-    acceleration,
-    name: vae,
-  }: ChosenModel & { readonly modelName: string; readonly name: string | undefined },
+  { model, modelName, adapters, acceleration, learnedWords, name: vae }: ChosenModel & DrawnWith,
   prompt: string,
   options: GenerateOptions,
 ): Promise<Prepared> {
-  const { sampler: samplerName, steps, guidance: guidanceScale, negative: negativePrompt = "" } = options;
+  const { sampler: named, steps, guidance: guidanceScale, negative: negativePrompt = "" } = options;
+  // A model without acceleration is best drawn as its scheduler says.
+  const samplerName = named?.name ?? (acceleration === "none" ? samplerOfConfig(config) : undefined);
   const plan = planDrawing(
     {
       ...(samplerName === undefined ? {} : { sampler: samplerName }),
@@ -135,7 +145,8 @@ async function prepare(
   );
   const startPlan = planStart(options);
   const { strength, rule } = startPlan ?? { strength: 1, rule: "keep" };
-  const sampler = samplerForStrength(plan.sampler, { config, steps: plan.steps, strength }, rule);
+  const request = { config, steps: plan.steps, strength, choices: named?.choices ?? {} };
+  const sampler = samplerForStrength(plan.sampler, request, rule);
   const { start, size } = await readStart(model, options, startPlan, options.size);
   const drawing: Drawing = {
     ...plan,
@@ -144,12 +155,13 @@ async function prepare(
     clipSkip: options.clipSkip,
     modelName,
     vae,
+    embeddings: learnedWords.map(({ word }) => word),
     loras: adapters.map(({ adapter, weight }) => ({ name: adapter.name.replace(/\.safetensors$/i, ""), weight })),
     size,
     seed: options.seed ?? randomInt(seeds),
     start,
   };
-  const reading = { syntax: options.promptSyntax, clipSkip: options.clipSkip, learnedWords: [] };
+  const reading = { syntax: options.promptSyntax, clipSkip: options.clipSkip, learnedWords };
   const warnings = [
     ...planWarnings(plan, acceleration, negativePrompt),
     ...adapters.flatMap(adapterWarnings),

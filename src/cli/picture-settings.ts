@@ -11,6 +11,8 @@ export interface Drawing extends DrawingPlan {
   /** As A1111 counts: 1 is the text encoder's last layer. */
   readonly clipSkip: number;
   readonly modelName: string;
+  /** Words of textual inversion. */
+  readonly embeddings: readonly string[];
   readonly loras: readonly { readonly name: string; readonly weight: number }[];
   readonly size: Size;
   /** Of the first picture. */
@@ -23,7 +25,8 @@ export interface Drawing extends DrawingPlan {
 
 /** A picture's settings in the text that image programs keep under `parameters`. */
 export function pictureSettings(drawing: Drawing, seed: number, version: string): string {
-  const { prompt, negativePrompt, clipSkip, sampler, steps, guidanceScale, size, modelName, loras } = drawing;
+  const { prompt, negativePrompt, clipSkip, sampler, steps, guidanceScale, size, modelName, embeddings, loras } =
+    drawing;
   const settings = new Map([
     ["Steps", String(steps)],
     ["Sampler", samplerTitles[sampler]],
@@ -39,6 +42,7 @@ export function pictureSettings(drawing: Drawing, seed: number, version: string)
     if (repaint !== undefined) settings.set("Mask blur", String(repaint.blur));
   }
   if (clipSkip > 1) settings.set("Clip skip", String(clipSkip));
+  if (embeddings.length > 0) settings.set("Embeddings", embeddings.join(", "));
   if (loras.length > 0) settings.set("Lora", loras.map(({ name, weight }) => `${name}:${weight}`).join(", "));
   settings.set("Version", `fourstep ${version}`);
   return writeInfotext({ prompt, negativePrompt, settings });

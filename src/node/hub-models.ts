@@ -32,6 +32,13 @@ export async function resolveModel(text: string, variant: WeightVariant, options
   return { path: single === undefined ? folder : join(folder, single), name };
 }
 
+/** Each of several files as `resolveFile` finds it. @throws UsageError when the hub lacks one */
+export async function resolveFiles(texts: readonly string[] | undefined, options: HubOptions): Promise<string[]> {
+  const found: string[] = [];
+  for (const text of texts ?? []) found.push(await resolveFile(text, options));
+  return found;
+}
+
 /**
  * Puts the path of a fetched file in place of a hub's `owner/name[/file][@revision]` in a LoRA or embedding as people write
  * it, and leaves what follows the last colon; every other text stays as it is.

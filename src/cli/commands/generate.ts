@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import { promptSyntaxes } from "../../generate/prompt/syntax.ts";
-import { samplerNames } from "../../samplers/registry.ts";
+import { samplerNames } from "../../samplers/names.ts";
 import type { CliCommand, CliContext } from "../command.ts";
 import type { GenerateOptions } from "../draw-pictures.ts";
-import { collect, numberWithin, pictureSize, wholeNumber } from "../values.ts";
+import { collect, numberWithin, pictureSize, samplerChoice, wholeNumber } from "../values.ts";
 import { addPictureOptions } from "./picture-options.ts";
 
 const largestSeed = Number.MAX_SAFE_INTEGER;
@@ -16,6 +16,10 @@ LCM-LoRA when its name says lcm.
 
 With --init a picture is drawn anew, and with --mask a part of it. All --steps are drawn, whatever the --strength: they
 are spread over the noise that it leaves, from 4 steps at 0.6 on the timesteps 599, 459, 299 and 159 with lcm.
+
+Samplers: ${samplerNames.slice(0, 10).join(", ")},
+${samplerNames.slice(10).join(", ")}.
+Other programs' names work too, such as "DPM++ 2M Karras" or "Euler a". dpm-solver-12 and -23 find their steps themselves.
 
 Pictures are named after prompt and seed; none is overwritten. Each holds its settings as image programs write them.
 
@@ -41,11 +45,10 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     )
     .option("--variant <name>", "form of the weights that is fetched of a hub's model, such as fp16")
     .option("--lora <file[:weight]>", "LoRA to add, weight 1 unless told; may be given more than once", collect)
+    .option("--embedding <file[:word]>", "word of textual inversion to add; may be given more than once", collect)
     .option("--lcm", "use the model's LCM-LoRA with any sampler")
     .option("--no-lcm", "leave the model's LCM-LoRA out")
-    .addOption(
-      new Option("--sampler <name>", "how to sample (default: lcm, without LCM-LoRA ddim)").choices(samplerNames),
-    )
+    .option("--sampler <name>", "how to sample (default: lcm, without LCM-LoRA the model's own or ddim)", samplerChoice)
     .option("--steps <n>", "steps (default: 4, without LCM-LoRA 32)", wholeNumber(1, 1000))
     .option("--guidance <g>", "guidance scale; 1 is off (default: 1, without LCM-LoRA 4)", numberWithin(0, 100))
     .option("--negative <prompt>", "what the pictures do not show; needs a guidance above 1")
