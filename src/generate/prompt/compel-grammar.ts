@@ -21,14 +21,21 @@ const spaces = /\s*/;
 const quoted = /"((?:\\"|[^"\n])*)"/;
 const attend = /\s*\.attend\s*\(\s*(\++|-+|[+-]?(?:\d+\.\d*|\.\d+|\d+))\s*\)/;
 
+/** A text, and the places of brackets in it that were found to be no group, so that none is tried twice. */
+interface Source {
+  readonly text: string;
+  readonly unclosed: Set<number>;
+}
+
 /** Deeper brackets than these are text. */
 const deepest = 32;
 
 /** A whole prompt: what is no syntax is a word, whatever characters it has. */
 export function readPrompt(text: string): CompelNode[] {
+  const source = { text, unclosed: new Set<number>() };
   const nodes: CompelNode[] = [];
   for (let at = skip(text, 0); at < text.length; at = skip(text, at)) {
-    const read = group(text, at, 0) ?? weightedWord(text, at) ?? word(anyWord, text, at)!;
+    const read = group(source, at, 0) ?? weightedWord(text, at) ?? word(anyWord, text, at)!;
     nodes.push(read.value);
     at = read.end;
   }
@@ -37,11 +44,12 @@ export function readPrompt(text: string): CompelNode[] {
 
 /** The texts of a blend or conjunction, between commas; undefined when they are not such texts. */
 export function readTargets(text: string): CompelNode[][] | undefined {
+  const source = { text, unclosed: new Set<number>() };
   const targets: CompelNode[][] = [];
   for (let at = 0; ; at++) {
     at = skip(text, at);
     const read =
-      quotedGroup(text, at, 0) ?? quotedPrompt(text, at) ?? bracketed(text, at, 0) ?? word(plainWord, text, at);
+      quotedGroup(text, at, 0) ?? quotedPrompt(text, at) ?? bracketed(source, at, 0) ?? word(plainWord, text, at);
     if (read === undefined) return undefined;
     targets.push([read.value]);
     at = skip(text, read.end);
@@ -51,9 +59,9 @@ export function readTargets(text: string): CompelNode[][] | undefined {
 }
 
 /** What stands in quotes or brackets, with the operator behind it, if there is one. */
-function group(text: string, at: number, depth: number): Read<CompelNode> | undefined {
-  const target = quotedGroup(text, at, depth) ?? bracketed(text, at, depth);
-  return target === undefined ? undefined : (weighted(target, signsOrNumber, text) ?? target);
+function group(source: Source, at: number, depth: number): Read<CompelNode> | undefined {
+  const target = quotedGroup(source.text, at, depth) ?? bracketed(source, at, depth);
+  return target === undefined ? undefined : (weighted(target, signsOrNumber, source.text) ?? target);
 }
 
 /** A word with an operator behind it. */
@@ -80,7 +88,7 @@ function quotedGroup(text: string, at: number, depth: number): Read<CompelNode> 
   const whole = match(quoted, text, at);
   if (whole === null) return undefined;
   const inner = unquote(whole[1]!);
-  const { value, end } = fragments(inner, 0, depth + 1);
+  const { value, end } = fragments({ text: inner, unclosed: new Set() }, 0, depth + 1);
   return end < inner.length ? undefined : { value: { weight: 1, children: value }, end: at + whole[0].length };
 }
 
@@ -91,19 +99,23 @@ function quotedPrompt(text: string, at: number): Read<CompelNode> | undefined {
   return { value: { weight: 1, children: readPrompt(unquote(whole[1]!)) }, end: at + whole[0].length };
 }
 
-function bracketed(text: string, at: number, depth: number): Read<CompelNode> | undefined {
-  if (text[at] !== "(" || depth >= deepest) return undefined;
-  const { value, end } = fragments(text, at + 1, depth + 1);
-  return text[end] === ")" ? { value: { weight: 1, children: value }, end: end + 1 } : undefined;
+function bracketed(source: Source, at: number, depth: number): Read<CompelNode> | undefined {
+  const { text, unclosed } = source;
+  if (text[at] !== "(" || depth >= deepest || unclosed.has(at)) return undefined;
+  const { value, end } = fragments(source, at + 1, depth + 1);
+  if (text[end] === ")") return { value: { weight: 1, children: value }, end: end + 1 };
+  unclosed.add(at);
+  return undefined;
 }
 
 /** Words, groups, commas and periods, as far as they reach. */
-function fragments(text: string, from: number, depth: number): Read<CompelNode[]> {
+function fragments(source: Source, from: number, depth: number): Read<CompelNode[]> {
+  const { text } = source;
   const value: CompelNode[] = [];
   let at = skip(text, from);
   for (;;) {
     const sign = text[at] === "," || text[at] === "." ? { value: text[at]!, end: at + 1 } : undefined;
-    const read = group(text, at, depth) ?? weightedWord(text, at) ?? word(plainWord, text, at) ?? sign;
+    const read = group(source, at, depth) ?? weightedWord(text, at) ?? word(plainWord, text, at) ?? sign;
     if (read === undefined) return { value, end: at };
     value.push(read.value);
     at = skip(text, read.end);

@@ -1,4 +1,5 @@
 import { FormatError, UsageError } from "../../errors.ts";
+import { storedTypeName } from "../../formats/safetensors-header.ts";
 import { type LocatedTensor, readLocated, type TensorFile } from "../../formats/tensor-file.ts";
 import { toFloat32 } from "../../tensor/convert.ts";
 import type { LearnedWord } from "./learned-words.ts";
@@ -77,7 +78,9 @@ async function readVectors(file: string, name: string, located: LocatedTensor): 
   }
   const tensor = await readLocated(located);
   if (!["float64", "float32", "float16", "bfloat16"].includes(tensor.type)) {
-    throw new FormatError(`${file}: "${name}" is of type ${type}; vectors must be F64, F32, F16 or BF16.`);
+    throw new FormatError(
+      `${file}: "${name}" is of type ${storedTypeName(type)}; vectors must be F64, F32, F16 or BF16.`,
+    );
   }
   const { data } = toFloat32(tensor);
   return Array.from({ length: count }, (_, i) => data.slice(i * width, (i + 1) * width));
