@@ -6,9 +6,9 @@ import { layers } from "../../models/layers.ts";
 import { swapBatchAndChannels } from "../../models/maps.ts";
 import { encodePictures } from "../../models/vae/autoencoder-kl.ts";
 import { encodePicturesTiny } from "../../models/vae/autoencoder-tiny.ts";
+import { diffusionLatents } from "../../models/vae/latent-scale.ts";
 import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
 import type { Session } from "../../runtime/runtime.ts";
-import { linearCombination } from "../../tensor/arithmetic.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { encodeWithCache, type LatentSet } from "../latent-cache.ts";
 import { type JobContext, reportTo } from "./context.ts";
@@ -88,7 +88,7 @@ function meansEncoder(autoencoder: MemoryAutoencoder, batchSize: number, size: n
       const full = new Float32Array(batchSize * 3 * size * size);
       full.set(pictures.data);
       const { mean } = await session.run({ pictures: { type: "float32", shape, data: full } });
-      const all = linearCombination([[autoencoder.config.scalingFactor, mean as Tensor<"float32">]]);
+      const all = diffusionLatents(mean as Tensor<"float32">, autoencoder.config);
       const length = all.data.length / batchSize;
       return { ...all, shape: [count, ...all.shape.slice(1)], data: all.data.subarray(0, count * length) };
     },
