@@ -5,12 +5,14 @@ import { infotextKeyword, parseInfotext } from "../formats/infotext.ts";
 import { readPngText } from "../formats/png-text.ts";
 import { familyOf } from "../generate/family.ts";
 import { unetTable } from "../models/module-table.ts";
+import { resolveModel } from "../node/hub-models.ts";
 import { describeFile, type LoraBase } from "../node/inspect-file.ts";
 import { describeModel } from "../node/inspect-model.ts";
 import { openModel } from "../node/open-model.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
 import type { CliContext } from "./command.ts";
 import { type Description, descriptionLines, type PictureDescription } from "./description-lines.ts";
+import { fetchOptions } from "./fetching.ts";
 
 /** What `fourstep inspect` was told. */
 export interface InspectOptions {
@@ -18,9 +20,13 @@ export interface InspectOptions {
   readonly json?: boolean;
 }
 
-/** Says what a path holds. @throws FourstepError when it is nothing known */
-export async function describePath(path: string, options: InspectOptions, { stdout }: CliContext): Promise<void> {
-  const description = await describe(path, options.model);
+/** Says what a path holds, or a hub's id, which is fetched. @throws FourstepError when it is nothing known */
+export async function describePath(text: string, options: InspectOptions, context: CliContext): Promise<void> {
+  const { stdout } = context;
+  const local = async (name: string): Promise<string> =>
+    (await resolveModel(name, undefined, fetchOptions(context))).path;
+  const model = options.model === undefined ? undefined : await local(options.model);
+  const description = await describe(await local(text), model);
   stdout.write(
     options.json === true ? `${JSON.stringify(description)}\n` : `${descriptionLines(description).join("\n")}\n`,
   );

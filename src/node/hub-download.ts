@@ -55,7 +55,6 @@ export async function downloadTo(
   let wrong = 0;
   for (;;) {
     const before = await sizeOf(aside, file.size);
-    onBytes(before);
     try {
       if (before < file.size || file.size === 0) await append(aside, before, file, source, onBytes);
       if ((await hashOf(aside, file)) === file.etag) break;
@@ -110,6 +109,7 @@ async function append(
   if (downloadInfo.size !== size) {
     throw new FormatError(`${repo}: ${path} has ${downloadInfo.size} bytes, but ${size} were announced.`);
   }
+  onBytes(from);
   // Without the hub's chunk protocol: a file is then one stream, which can go on in the middle.
   const blob = await downloadFile({ ...request, downloadInfo, xet: false });
   if (blob === null) return;

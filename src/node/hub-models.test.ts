@@ -265,6 +265,17 @@ describe("resolveFile", () => {
   });
 });
 
+describe("fourstep inspect", () => {
+  it("says what a model and a LoRA are by their ids", async () => {
+    const env = { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: cache, HF_HOME: place };
+    const model = await runFourstep(["inspect", "owner/tiny", "--json"], { env });
+    expect(model).toMatchObject({ code: 0, stderr: expect.stringContaining("fetching owner/tiny") });
+    expect(JSON.parse(model.stdout)).toMatchObject({ kind: "model", name: "owner/tiny" });
+    const lora = await runFourstep(["inspect", "owner/lcm-lora-tiny", "--model", "owner/tiny", "--json"], { env });
+    expect(JSON.parse(lora.stdout)).toMatchObject({ kind: "lora" });
+  });
+});
+
 describe("fourstep generate", () => {
   it("draws with a model and a LoRA by their ids, and says in one sentence what the hub refuses", async () => {
     const env = { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: cache, HF_HOME: place };

@@ -132,7 +132,6 @@ async function onlineSnapshot(
     const source: HubSource = { repo, commit, settings, fetch: plainFetch, signal, pauseMs };
     let before = 0;
     for (const file of missing) {
-      onProgress?.({ repo, file: file.path, received: before, total });
       await fetchFile(file, cache, source, (received) =>
         onProgress?.({ repo, file: file.path, received: before + received, total }),
       );

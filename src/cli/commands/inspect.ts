@@ -15,7 +15,10 @@ export const inspectCommand: CliCommand = (program: Command, context: CliContext
     .command("inspect")
     .summary("say what a model, a LoRA or a picture is")
     .description("Says what a model's folder, a LoRA, another safetensors file or a PNG picture holds.")
-    .argument("<path>", "a folder as diffusers writes it, a safetensors file or a PNG file")
+    .argument(
+      "<path>",
+      "a folder as diffusers writes it, a safetensors file, a PNG file, or a hub's owner/name[@revision]",
+    )
     .option("--model <folder>", "model that a LoRA is compared with (default: the model that comes with the package)")
     .option("--json", "print one JSON object on stdout")
     .addHelpText("after", more)
