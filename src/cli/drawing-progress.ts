@@ -9,7 +9,7 @@ export interface DrawingProgress {
   hide(): void;
 }
 
-/** A bar over all steps of all pictures on a terminal; elsewhere nothing. */
+/** A bar over all steps of all pictures on a terminal, which grows with steps beyond them; elsewhere nothing. */
 export function drawingProgress(stream: TextStream, totalSteps: number): DrawingProgress {
   if (stream.isTTY !== true) return { step: () => {}, hide: () => {} };
   const bar = new SingleBar(
@@ -25,8 +25,11 @@ export function drawingProgress(stream: TextStream, totalSteps: number): Drawing
   return {
     step() {
       done++;
-      if (bar.isActive) bar.update(done);
-      else bar.start(totalSteps, done);
+      const total = Math.max(totalSteps, done);
+      if (bar.isActive) {
+        bar.setTotal(total);
+        bar.update(done);
+      } else bar.start(total, done);
     },
     hide() {
       if (bar.isActive) bar.stop();

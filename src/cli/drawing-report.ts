@@ -30,6 +30,8 @@ export class DrawingReport {
   private readonly terminal: TerminalPictures;
   private readonly stepPreview: StepPreview;
   private readonly warnings: string[] = [];
+  /** Of the picture that took most. */
+  private stepsTaken = 0;
   private readonly images: { readonly path: string; readonly seed: number; readonly networkCalls: number }[] = [];
 
   constructor(drawing: Drawing, sampler: Sampler, options: ReportOptions, context: CliContext) {
@@ -69,7 +71,8 @@ export class DrawingReport {
     }
   }
 
-  private async showStep({ preview }: DrawingStep, progress: DrawingProgress): Promise<void> {
+  private async showStep({ preview, index }: DrawingStep, progress: DrawingProgress): Promise<void> {
+    this.stepsTaken = Math.max(this.stepsTaken, index + 1);
     if (preview !== undefined) {
       progress.hide();
       await this.stepPreview.show(preview);
@@ -81,7 +84,9 @@ export class DrawingReport {
   finish(seconds: number): void {
     const { json } = this.options;
     const { stdout, stderr } = this.context;
-    const { prompt, negativePrompt, modelName, vae, loras, sampler, steps, guidanceScale, size } = this.drawing;
+    const { prompt, negativePrompt, modelName, vae, loras, sampler, guidanceScale, size } = this.drawing;
+    // An adaptive sampler finds its steps as it goes.
+    const steps = this.sampler.adaptive === true ? this.stepsTaken : this.drawing.steps;
     const networkCalls = this.images.reduce((sum, image) => sum + image.networkCalls, 0);
     if (json === true) {
       const result = {

@@ -10,6 +10,7 @@ import { parseInfotext } from "../formats/infotext.ts";
 import { readPngText } from "../formats/png-text.ts";
 import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.ts";
 import { knownFamilies } from "../generate/family.ts";
+import { samplerNames } from "../samplers/names.ts";
 import { float32 } from "../tensor/tensor.ts";
 
 let folder = "";
@@ -120,6 +121,10 @@ describe("fourstep generate", () => {
     expect(ddim).toMatchObject({ loras: [], sampler: "ddim", steps: 8, guidance: 4, networkCalls: 16 });
     const without = await generateJson("--seed", "7", "--no-lcm", "--steps", "8");
     expect(without).toMatchObject({ loras: [], sampler: "ddim", steps: 8 });
+    const karras = await generateJson("--seed", "7", "--sampler", "DPM++ 2M Karras", "--steps", "8");
+    expect(karras).toMatchObject({ loras: [], sampler: "dpm-solver++", networkCalls: 16 });
+    const adaptive = await generateJson("--seed", "7", "--sampler", "dpm-solver-23", "--guidance", "1");
+    expect(Number(adaptive["networkCalls"])).toBeGreaterThanOrEqual(3 * Number(adaptive["steps"]));
     const forced = await generateJson("--seed", "7", "--lcm", "--sampler", "euler", "--steps", "2", "--guidance", "1");
     expect(forced).toMatchObject({ loras: [{ name: "lcm-lora" }], sampler: "euler", networkCalls: 2 });
   });
@@ -164,7 +169,8 @@ describe("fourstep generate", () => {
   it("shows a bar and the pictures on a terminal", async () => {
     const world = { columns: 80, env: { COLORTERM: "truecolor", TERM: "xterm-256color" } };
     const { stdout, stderr } = await generate(["--seed", "7"], world);
-    expect(stdout.split("\n").filter((line) => line.includes("▀")).length).toBe(16);
+    const picture = stdout.split("\u001b[16A\u001b[J").at(-1)!;
+    expect(picture.split("\n").filter((line) => line.includes("▀")).length).toBe(16);
     expect(stderr).toContain("step 1 of 4");
     const plain = await generate(["--seed", "7", "--no-preview"], world);
     expect(plain.stdout).not.toContain("▀");
@@ -221,8 +227,8 @@ describe("errors of fourstep generate", () => {
     [["--size", "30x32"], "The size is 30x32, but this model draws sides that are multiples of 8; try 32x32."],
     [["--guidance", "much"], "option '--guidance <g>' argument 'much' is invalid. It must be a number from 0 to 100."],
     [
-      ["--sampler", "plms"],
-      "option '--sampler <name>' argument 'plms' is invalid. Allowed choices are lcm, ddim, euler.",
+      ["--sampler", "dpm2"],
+      `option '--sampler <name>' argument 'dpm2' is invalid. Samplers are ${samplerNames.join(", ")}.`,
     ],
     [
       ["--seed", "x"],

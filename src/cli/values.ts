@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { type NamedSampler, samplerNamed, samplerNames } from "../samplers/names.ts";
 
 /** Reads an option's whole number within bounds. */
 export function wholeNumber(lowest: number, highest: number): (text: string) => number {
@@ -30,4 +31,11 @@ export function pictureSize(text: string): { readonly width: number; readonly he
     throw new InvalidArgumentError("It must be WIDTHxHEIGHT in pixels, such as 64x64.");
   }
   return { width: Number(width), height: Number(height) };
+}
+
+/** Reads a sampler's name, its own or another program's. */
+export function samplerChoice(text: string): NamedSampler {
+  const named = samplerNamed(text);
+  if (named !== undefined) return named;
+  throw new InvalidArgumentError(`Samplers are ${samplerNames.join(", ")}.`);
 }

@@ -91,7 +91,7 @@ describe("dpmAdaptive", () => {
       for (const order of [2, 3] as const) {
         const loose = await run({ algorithm, order });
         const tight = await run({ algorithm, order, relativeTolerance: 1e-3, absoluteTolerance: 1e-4 });
-        expect(loose.error).toBeLessThan(0.05);
+        expect(loose.error).toBeLessThan(0.15);
         expect(tight.error).toBeLessThan(3e-3);
         expect(tight.error).toBeLessThan(loose.error / 4);
         expect(tight.calls).toBeGreaterThan(loose.calls);
