@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { FormatError, UsageError } from "../errors.ts";
+import { FormatError, FourstepError, UsageError } from "../errors.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
 
 /** A file opened for reading by range; close it, or declare it with `await using`. */
@@ -52,15 +52,21 @@ export async function openFileSource(path: string): Promise<FileSource> {
 
 /**
  * Writes a file so that a reader, or a crash, finds the old content or the new, never a part: written aside, forced to the
- * disk, then renamed over `path`.
+ * disk, then renamed over `path`. Content that is given piece by piece is never in memory whole; where a piece cannot be had,
+ * its error is passed on and nothing is written.
  * @throws UsageError when the folder is missing or cannot be written.
  */
-export async function writeFileAtomically(path: string, bytes: Uint8Array | string): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  bytes: Uint8Array | string | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const aside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.part`);
   try {
     const handle = await open(aside, "wx");
     try {
-      await handle.writeFile(bytes);
+      if (typeof bytes === "string" || bytes instanceof Uint8Array) await handle.writeFile(bytes);
+      // On an open file, each call goes on where the last one ended.
+      else for await (const piece of bytes) await handle.writeFile(piece);
       await handle.sync();
     } finally {
       await handle.close();
@@ -68,6 +74,7 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array | stri
     await rename(aside, path);
   } catch (cause) {
     await rm(aside, { force: true });
+    if (cause instanceof FourstepError) throw cause;
     throw new UsageError(`${path}: the file cannot be written (${codeOf(cause)}); check the folder.`, { cause });
   }
 }

@@ -1,15 +1,9 @@
 import { FormatError } from "../errors.ts";
 import { toFloat32 } from "../tensor/convert.ts";
-import { bytesPerElement, elementCount, type Tensor } from "../tensor/tensor.ts";
+import { elementCount, type Tensor } from "../tensor/tensor.ts";
 import type { ByteSource } from "./byte-source.ts";
-import {
-  headerLength,
-  lengthBytes,
-  maxHeaderBytes,
-  parseSafetensorsHeader,
-  type SafetensorsHeader,
-  storedTypeName,
-} from "./safetensors-header.ts";
+import { headerLength, lengthBytes, parseSafetensorsHeader, type SafetensorsHeader } from "./safetensors-header.ts";
+import { layOut } from "./safetensors-layout.ts";
 import { readEntry, tensorFromBytes } from "./tensor-entry.ts";
 
 /**
@@ -58,10 +52,7 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Map<string, 
 }
 
 /**
- * A safetensors file of these tensors.
- *
- * Wide element types come first and names in rising order, so that the same tensors give the same bytes and each tensor
- * lies at a multiple of its element's size.
+ * A safetensors file of these tensors; the same tensors and metadata give the same bytes.
  * @throws FormatError when a shape and its data disagree, or a tensor is named `__metadata__`.
  */
 export function encodeSafetensors(
@@ -69,31 +60,18 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const named: [string, Tensor][] = isMap(tensors) ? [...tensors] : Object.entries(tensors);
-  named.sort(([nameA, a], [nameB, b]) => bytesPerElement[b.type] - bytesPerElement[a.type] || compare(nameA, nameB));
-  const entries: [string, unknown][] = [];
-  const sortedMetadata = Object.entries(metadata).sort(([a], [b]) => compare(a, b));
-  if (sortedMetadata.length > 0) entries.push(["__metadata__", Object.fromEntries(sortedMetadata)]);
-  let dataBytes = 0;
-  for (const [name, { type, shape, data }] of named) {
-    if (name === "__metadata__") throw new FormatError('a tensor cannot be named "__metadata__"; rename it.');
-    if (data.length !== elementCount(shape)) {
-      throw new FormatError(`tensor "${name}" of shape [${shape.join(", ")}] holds ${data.length} elements.`);
-    }
-    const end = dataBytes + data.byteLength;
-    entries.push([name, { dtype: storedTypeName(type), shape, data_offsets: [dataBytes, end] }]);
-    dataBytes = end;
+  for (const [name, { shape, data }] of named) {
+    if (data.length === elementCount(shape)) continue;
+    throw new FormatError(`tensor "${name}" of shape [${shape.join(", ")}] holds ${data.length} elements.`);
   }
-  // Written entry by entry: an object would move names that look like numbers to the front.
-  const json = `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(",")}}`;
-  const head = new TextEncoder().encode(json);
-  const padded = Math.ceil(head.length / 8) * 8;
-  if (padded > maxHeaderBytes) throw new FormatError(`the header of this file would take ${padded} bytes, too many.`);
-  const bytes = new Uint8Array(lengthBytes + padded + dataBytes);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
-  bytes.set(head, lengthBytes);
-  bytes.fill(0x20, lengthBytes + head.length, lengthBytes + padded);
-  let at = lengthBytes + padded;
-  for (const [, { data }] of named) {
+  const { head, order, size } = layOut(
+    named.map(([name, tensor]) => ({ name, ...tensor })),
+    metadata,
+  );
+  const bytes = new Uint8Array(size);
+  bytes.set(head);
+  let at = head.length;
+  for (const { data } of order) {
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;
   }
@@ -104,8 +82,4 @@ function isMap(
   tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
 ): tensors is ReadonlyMap<string, Tensor> {
   return tensors instanceof Map;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
