@@ -115,10 +115,10 @@ function answer(
   if (repository.closed === "gated" && !known) {
     return refuse(401, `Access to model ${name} is restricted. You must be authenticated to access it.`, "GatedRepo");
   }
+  response.setHeader("x-repo-commit", repository.commit);
   if (!isLarge(path)) return send(path, bytes, request, response, fetched, faults);
   response.writeHead(302, {
     location: `${endpoint.replace("127.0.0.1", "localhost")}/storage/${name}/${path}`,
-    "x-repo-commit": repository.commit,
     "x-linked-etag": `"${sha256(bytes)}"`,
     "x-linked-size": String(bytes.length),
   });
