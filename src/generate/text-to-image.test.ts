@@ -1,67 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { smallModel, smallNetworks } from "../../test/small-drawing.ts";
 import { RuntimeFailure, UsageError } from "../errors.ts";
-import { memoryParameters } from "../models/checkpoint/parameters.ts";
-import { clipTextConfig } from "../models/clip.ts";
-import { trainTokenizerFiles } from "../models/tokenizer/bpe-trainer.ts";
-import { loadClipTokenizer } from "../models/tokenizer/clip-tokenizer.ts";
-import { unetConfig } from "../models/unet/config.ts";
-import { autoencoderConfig } from "../models/vae/config.ts";
 import { createSampler } from "../samplers/registry.ts";
-import { linearCombination } from "../tensor/arithmetic.ts";
 import { Mt19937 } from "../tensor/random/mt19937.ts";
-import { filled, float32, type Tensor } from "../tensor/tensor.ts";
+import { filled, float32 } from "../tensor/tensor.ts";
 import { encodePrompt } from "./conditioning.ts";
 import type { DrawingStep, DrawnPicture } from "./drawing.ts";
-import type { Model } from "./model.ts";
-import type { Networks, UNetRequest } from "./networks.ts";
+import type { UNetRequest } from "./networks.ts";
 import { type TextToImageRequest, textToImage } from "./text-to-image.ts";
 
-const { source } = memoryParameters(new Map(), "nothing");
-const model: Model = {
-  name: "small",
-  folder: undefined,
-  unet: {
-    config: unetConfig({
-      sample_size: 4,
-      in_channels: 2,
-      block_out_channels: [8, 8],
-      down_block_types: ["DownBlock2D", "DownBlock2D"],
-      up_block_types: ["UpBlock2D", "UpBlock2D"],
-    }),
-    source,
-  },
-  autoencoder: { kind: "kl", config: autoencoderConfig({ block_out_channels: [8, 8], latent_channels: 2 }), source },
-  textEncoder: { config: clipTextConfig({ max_position_embeddings: 6, hidden_size: 1 }), source },
-  tokenizer: loadClipTokenizer(
-    trainTokenizerFiles(["a red apple"], { vocabularySize: 540, minimumCount: 1, maxLength: 77 }),
-  ),
-  scheduler: {},
-};
-
-/** Networks whose output is a sum over the text plus a share of the latents; they write down what they are asked. */
-function fakeNetworks(asked: UNetRequest[] = [], share = 0.5): Networks {
-  const sum = ({ data }: Tensor<"float32">): number => data.reduce((a, b) => a + b, 0);
-  return {
-    encodeText: async ({ ids: { data } }) => ({
-      states: float32(
-        [data.length, 1],
-        Float32Array.from(data, (id) => Number(id) / 1000),
-      ),
-    }),
-    predict: async (request) => {
-      asked.push(request);
-      const { latents, context } = request;
-      return linearCombination([
-        [share, latents],
-        [1, filled(latents.shape, sum(context) / 10)],
-      ]);
-    },
-    decode: async ({ data, shape: [, , h, w] }) =>
-      float32([1, 3, 2 * h!, 2 * w!], new Float32Array(12 * h! * w!).fill(data[0]!)),
-    encode: () => Promise.reject(new Error("not asked for")),
-    dispose: async () => {},
-  };
-}
+const model = smallModel;
 
 async function request(
   changes: Partial<TextToImageRequest> & { guidanceScale?: number } = {},
@@ -69,7 +17,7 @@ async function request(
   const { guidanceScale = 1, ...rest } = changes;
   const prompt = { prompt: "a red apple", negativePrompt: "red", guidanceScale };
   return {
-    conditioning: await encodePrompt(fakeNetworks(), model, prompt),
+    conditioning: await encodePrompt(smallNetworks(), model, prompt),
     sampler: createSampler("lcm", { config: {}, steps: 4, strength: 1 }),
     size: { width: 8, height: 12 },
     seed: 5,
@@ -78,7 +26,7 @@ async function request(
   };
 }
 
-async function draw(wanted: TextToImageRequest, networks = fakeNetworks()): Promise<DrawnPicture[]> {
+async function draw(wanted: TextToImageRequest, networks = smallNetworks()): Promise<DrawnPicture[]> {
   const pictures: DrawnPicture[] = [];
   for await (const event of textToImage(networks, model, wanted)) if (event.kind === "picture") pictures.push(event);
   return pictures;
@@ -87,7 +35,7 @@ async function draw(wanted: TextToImageRequest, networks = fakeNetworks()): Prom
 describe("textToImage", () => {
   it("starts from the generator's noise and asks the network once a step", async () => {
     const asked: UNetRequest[] = [];
-    const [picture] = await draw(await request(), fakeNetworks(asked));
+    const [picture] = await draw(await request(), smallNetworks({ asked }));
     expect(asked.map(({ timesteps }) => timesteps.data[0])).toEqual([999, 759, 499, 259]);
     expect(asked[0]!.latents).toEqual(float32([1, 2, 6, 4], new Mt19937(5).randn(48)));
     expect(picture).toMatchObject({ seed: 5, networkCalls: 4 });
@@ -97,7 +45,7 @@ describe("textToImage", () => {
 
   it("yields each step with what it predicts, the last being the picture's latents", async () => {
     const events: (DrawingStep | DrawnPicture)[] = [];
-    for await (const event of textToImage(fakeNetworks(), model, await request())) events.push(event);
+    for await (const event of textToImage(smallNetworks(), model, await request())) events.push(event);
     expect(events.map(({ kind }) => kind)).toEqual(["step", "step", "step", "step", "picture"]);
     const last = events[3]!;
     expect(last).toMatchObject({ index: 3, timestep: 259, picture: 0 });
@@ -116,7 +64,7 @@ describe("textToImage", () => {
   it("mixes the two predictions of classifier-free guidance", async () => {
     const sampler = createSampler("ddim", { config: {}, steps: 2, strength: 1 });
     const guided: UNetRequest[] = [];
-    const [picture] = await draw(await request({ guidanceScale: 3, sampler }), fakeNetworks(guided));
+    const [picture] = await draw(await request({ guidanceScale: 3, sampler }), smallNetworks({ asked: guided }));
     expect(picture!.networkCalls).toBe(4);
     const [first, second] = guided;
     const total = ({ context }: UNetRequest): number => context.data.reduce((a, b) => a + b, 0);
@@ -143,7 +91,7 @@ describe("textToImage", () => {
     const stop = new AbortController();
     const asked: UNetRequest[] = [];
     const run = async (): Promise<void> => {
-      for await (const event of textToImage(fakeNetworks(asked), model, await request(), stop.signal)) {
+      for await (const event of textToImage(smallNetworks({ asked }), model, await request(), stop.signal)) {
         if (event.kind === "step" && event.index === 1) stop.abort();
       }
     };
@@ -152,7 +100,7 @@ describe("textToImage", () => {
   });
 
   it("says when the network's output is not finite, and where", async () => {
-    const drawing = draw(await request(), fakeNetworks([], Number.NaN));
+    const drawing = draw(await request(), smallNetworks({ share: Number.NaN }));
     await expect(drawing).rejects.toThrow(RuntimeFailure);
     await expect(drawing).rejects.toThrow(
       "The U-Net's output in step 1 of 4 (timestep 999) of small is not a finite number",
@@ -169,7 +117,7 @@ describe("textToImage", () => {
 describe("encodePrompt", () => {
   it("gives a long text further windows, and the other text as many", async () => {
     const prompt = { prompt: "a red apple a red apple", negativePrompt: "a", guidanceScale: 1 };
-    const without = await encodePrompt(fakeNetworks(), model, prompt);
+    const without = await encodePrompt(smallNetworks(), model, prompt);
     const row = (ids: readonly number[]): number[] => ids.map((id) => Math.fround(id / 1000));
     const { tokenizer } = model;
     const { bosId, eosId } = tokenizer;
@@ -177,7 +125,7 @@ describe("encodePrompt", () => {
     const windows = row([bosId, a, red, apple, a, eosId, bosId, red, apple, eosId, eosId, eosId]);
     expect([...without.conditional.context.data]).toEqual(windows);
     expect(without.unconditional).toBeUndefined();
-    const guided = await encodePrompt(fakeNetworks(), model, { ...prompt, guidanceScale: 1.5 });
+    const guided = await encodePrompt(smallNetworks(), model, { ...prompt, guidanceScale: 1.5 });
     const nothing = [bosId, eosId, eosId, eosId, eosId, eosId];
     expect([...guided.unconditional!.context.data]).toEqual(row([bosId, a, eosId, eosId, eosId, eosId, ...nothing]));
   });
