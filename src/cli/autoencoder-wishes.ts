@@ -1,8 +1,9 @@
 import { UsageError } from "../errors.ts";
 import type { Model } from "../generate/model.ts";
 import { createNetworks, type Networks } from "../generate/networks.ts";
+import type { Precision } from "../generate/precision.ts";
 import { latentColours, linearPreview, type Preview } from "../generate/preview.ts";
-import { type AutoencoderOptions, autoencoderDefaults, type Precision } from "../generate/run-autoencoder.ts";
+import { type AutoencoderOptions, autoencoderDefaults } from "../generate/run-autoencoder.ts";
 import { pixelsPerLatent } from "../generate/size.ts";
 import { noTiling, type Tiling, tilingDefaults } from "../generate/tiling.ts";
 import { type OpenedAutoencoder, openAutoencoder, withAutoencoder } from "../node/open-autoencoder.ts";

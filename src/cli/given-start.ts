@@ -4,8 +4,9 @@ import { requireOwnChannels } from "../generate/image-to-image.ts";
 import { isInpaintingModel } from "../generate/inpainting.ts";
 import type { Model } from "../generate/model.ts";
 import { latentSize, naturalSize, type Size, sizeForPicture } from "../generate/size.ts";
-import type { StrengthRule } from "../generate/strength.ts";
-import { maskAt, openPicture, type PictureFit, pictureAt } from "../node/given-pictures.ts";
+import type { StrengthRule } from "../generate/strength-rule.ts";
+import { maskAt, openPicture, pictureAt } from "../node/given-pictures.ts";
+import type { PictureFit } from "../node/picture-fit.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What of a command line is about a picture to begin with. */

@@ -10,15 +10,11 @@ import { allFinite } from "../tensor/arithmetic.ts";
 import { filled, type Tensor } from "../tensor/tensor.ts";
 import type { AutoencoderNetwork, Model } from "./model.ts";
 import type { Compile, EncodedPictures } from "./networks.ts";
+import type { Precision } from "./precision.ts";
 import { pixelsPerLatent } from "./size.ts";
 import { inTiles, type Tiling, tilingDefaults } from "./tiling.ts";
 
 type Floats = Tensor<"float32">;
-
-/** What an autoencoder's linear layers and convolutions are computed in. */
-export type Precision = "float32" | "float16";
-
-export const precisions: readonly Precision[] = ["float32", "float16"];
 
 /** How an autoencoder runs. */
 export interface AutoencoderOptions {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../errors.ts";
-import { plannedSteps, samplerForStrength, strengthRules } from "./strength.ts";
+import { plannedSteps, samplerForStrength } from "./strength.ts";
+import { strengthRules } from "./strength-rule.ts";
 
 const request = (steps: number, strength: number) => ({ config: {}, steps, strength });
 

@@ -3,15 +3,7 @@ import { lcmFromConfig } from "../samplers/lcm.ts";
 import { createSampler, type SamplerName } from "../samplers/registry.ts";
 import type { SamplerRequest } from "../samplers/request.ts";
 import type { Sampler } from "../samplers/sampler.ts";
-
-/**
- * What a strength below 1 does to the steps that a user asks for. `keep` draws in all of them, spread over the part of the
- * noise that the strength leaves; `cut` plans them over all of the noise and draws in the last ones, floor(steps x strength)
- * of them but at least one, as diffusers' image-to-image does.
- */
-export type StrengthRule = "keep" | "cut";
-
-export const strengthRules: readonly StrengthRule[] = ["keep", "cut"];
+import type { StrengthRule } from "./strength-rule.ts";
 
 /** Samplers that spread their steps below the strength by themselves: over the grid they were distilled on, or by error. */
 const selfSpreading: ReadonlySet<SamplerName> = new Set(["lcm", "tcd", "dpm-solver-12", "dpm-solver-23"]);

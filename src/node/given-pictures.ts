@@ -5,14 +5,7 @@ import { UsageError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type PictureSize, planCrop } from "../training/data/crop.ts";
 import { decoding, toPlanes, uprightPicture } from "./decode-picture.ts";
-
-/**
- * How a picture of other proportions is brought to a size: what juts out is cut off on both sides, the picture is stretched,
- * or it is fitted in and its border continued.
- */
-export type PictureFit = "crop" | "stretch" | "fill";
-
-export const pictureFits: readonly PictureFit[] = ["crop", "stretch", "fill"];
+import type { PictureFit } from "./picture-fit.ts";
 
 /** A picture that drawing begins with, read and measured. */
 export interface GivenPicture {

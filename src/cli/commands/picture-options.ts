@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
-import { precisions } from "../../generate/run-autoencoder.ts";
-import { strengthRules } from "../../generate/strength.ts";
-import { pictureFits } from "../../node/given-pictures.ts";
+import { precisions } from "../../generate/precision.ts";
+import { strengthRules } from "../../generate/strength-rule.ts";
+import { pictureFits } from "../../node/picture-fit.ts";
 import { numberWithin, wholeNumber } from "../values.ts";
 
 /** Adds what drawing can begin with, and what pictures go through at its end. */
