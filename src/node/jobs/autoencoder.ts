@@ -1,9 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { UsageError } from "../../errors.ts";
 import { writeFileAtomically } from "../../formats/file-source.node.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
-import { sameShape } from "../../graph/shapes.ts";
 import { fromFloat32, toFloat32 } from "../../tensor/convert.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { autoencoderBatch, autoencoderObjective } from "../../training/autoencoder.ts";
@@ -12,16 +10,16 @@ import { createBatchOrder } from "../../training/data/batch-order.ts";
 import type { TrainingState } from "../../training/engine.ts";
 import { firstValues, parametersAsFiles } from "../../training/initialise.ts";
 import { foldLatentStatistics, latentStatistics } from "../../training/latent-statistics.ts";
-import type { TrainableParameter } from "../../training/parameters.ts";
 import { createReconstructor } from "./autoencoder-quality.ts";
 import { type JobContext, planOf, resultOf } from "./context.ts";
 import { mirroredAt } from "./latent-batches.ts";
-import type { MemoryAutoencoder, Weights } from "./memory-model.ts";
+import type { Weights } from "./memory-model.ts";
 import { describeAutoencoder } from "./model-configs.ts";
 import { hashAutoencoder, openAutoencoder } from "./open-base.ts";
 import { openTrainingPictures } from "./pictures.ts";
 import { mapsApart, pixelSource } from "./pixels.ts";
 import { encodeSheet, spread } from "./sample-sheet.ts";
+import { requireFitting, startFromPart } from "./start-values.ts";
 import type { TrainingJob } from "./training-job.ts";
 
 /** Pictures over which the result's statistics and error are taken, at most. */
@@ -43,7 +41,7 @@ export async function autoencoderJob(config: AutoencoderTrainingConfig, context:
   const described = describeAutoencoder(config.vae, size);
   const objective = autoencoderObjective(described.config, { batch: batchSize, size, klWeight, hueWeight });
   const start = config.start === "none" ? undefined : await openAutoencoder(config.start);
-  if (start !== undefined) requireFitting(start, objective.parameters, config.start);
+  const begun = start && requireFitting(startFromPart(start.tensors, ""), objective.parameters, config.start);
   const { entries, key } = await openTrainingPictures(config, context);
   const pixels = pixelSource(entries, { width: size, height: size });
   const order = createBatchOrder(seed, entries.length);
@@ -57,7 +55,7 @@ export async function autoencoderJob(config: AutoencoderTrainingConfig, context:
   const weightsOf = (state: TrainingState): Weights => parametersAsFiles(objective.parameters, resultOf(state));
   return {
     objective,
-    initial: firstValues(objective.parameters, seed, start?.tensors),
+    initial: firstValues(objective.parameters, seed, begun),
     ...planOf(config),
     sources: { pictures: key, ...(start === undefined ? {} : { start: hashAutoencoder(start) }) },
     sheetCaption: "pictures above, their reconstructions below",
@@ -100,18 +98,6 @@ export async function autoencoderJob(config: AutoencoderTrainingConfig, context:
     },
     dispose: () => reconstructor.dispose(),
   };
-}
-
-/** @throws UsageError naming the first parameter that the autoencoder to begin with has not, or in another shape */
-function requireFitting({ tensors }: MemoryAutoencoder, parameters: readonly TrainableParameter[], path: string): void {
-  for (const { name, shape } of parameters) {
-    const found = tensors.get(name)?.shape;
-    if (found !== undefined && sameShape(found, shape)) continue;
-    const instead = found === undefined ? "nothing of that name" : `[${found.join(", ")}]`;
-    throw new UsageError(
-      `"start": ${path} does not fit "vae": it has ${instead} for ${name} [${shape.join(", ")}]; begin with an autoencoder of the same configuration, or with "none"`,
-    );
-  }
 }
 
 function halved(weights: Weights): Map<string, Tensor> {

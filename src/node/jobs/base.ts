@@ -8,20 +8,25 @@ import { assembleJob } from "./assemble.ts";
 import { captionedSet } from "./captioned-set.ts";
 import { type JobContext, resultOf } from "./context.ts";
 import { denoisingBatches } from "./denoising.ts";
+import type { MemoryModel } from "./memory-model.ts";
 import { describeScheduler, describeTextEncoder, describeUNet } from "./model-configs.ts";
-import { hashAutoencoder, latentSide, openAutoencoder } from "./open-base.ts";
+import { hashAutoencoder, latentSide, openAutoencoder, openBase } from "./open-base.ts";
 import { modelOutcome } from "./outcomes.ts";
 import { openTrainingPictures } from "./pictures.ts";
 import { hashTexts } from "./sources.ts";
+import { requireFitting, type StartValues, startFromBase, startFromPart } from "./start-values.ts";
 import type { TrainingJob } from "./training-job.ts";
 import { makeVocabulary } from "./vocabulary.ts";
 
 /** What names of the text encoder's parameters begin with. */
 const textPrefix = "text_encoder.";
 
+const startFromModel = ({ unet, textEncoder }: MemoryModel): StartValues =>
+  new Map([...startFromBase(unet.tensors), ...startFromPart(textEncoder.tensors, textPrefix)]);
+
 /**
  * A U-Net with its text encoder and vocabulary, over a trained autoencoder. The result is a folder of diffusers.
- * @throws UsageError when pictures or autoencoder are missing or do not fit; CheckpointError when a network's
+ * @throws UsageError when pictures, autoencoder or what to begin with are missing or do not fit; CheckpointError when a network's
  * configuration is not understood
  */
 export async function baseJob(config: BaseTrainingConfig, context: JobContext): Promise<TrainingJob> {
@@ -36,11 +41,9 @@ export async function baseJob(config: BaseTrainingConfig, context: JobContext): 
   const scheduler = describeScheduler(config.scheduler);
 
   const pictures = await openTrainingPictures(config, context);
-  const tokenizerFiles = await makeVocabulary(pictures.entries, {
-    size: config.vocabularySize,
-    tokens,
-    places: config.vocabularyData,
-  });
+  const start = config.start === "none" ? undefined : await openBase(config.start);
+  const vocabulary = { size: config.vocabularySize, tokens, places: config.vocabularyData };
+  const tokenizerFiles = start?.model.tokenizerFiles ?? (await makeVocabulary(pictures.entries, vocabulary));
   const tokenizer = loadClipTokenizer(tokenizerFiles);
   context.onNotice(`a vocabulary of ${tokenizer.size.toLocaleString("en")} entries`);
   const textEncoder = describeTextEncoder(config.textEncoder, tokenizer);
@@ -49,6 +52,7 @@ export async function baseJob(config: BaseTrainingConfig, context: JobContext): 
 
   const objective = baseObjective({ unet: unet.config, text: textEncoder.config, batch: batchSize, size });
   const { parameters } = objective;
+  const begun = start && requireFitting(startFromModel(start.model), parameters, config.start);
   const outcome = modelOutcome((state) => {
     const vector = resultOf(state);
     return {
@@ -65,11 +69,12 @@ export async function baseJob(config: BaseTrainingConfig, context: JobContext): 
     config,
     {
       objective,
-      initial: firstValues(parameters, seed),
+      initial: firstValues(parameters, seed, begun),
       sources: {
         pictures: pictures.key,
         autoencoder: hashAutoencoder(autoencoder),
         vocabulary: hashTexts(Object.values(tokenizerFiles)),
+        ...(start === undefined ? {} : { start: start.hash }),
       },
       outcome,
       sampler: "ddim",

@@ -5,19 +5,47 @@ import { loraDownName, loraUpName } from "../../adapters/lora-rule.ts";
 import { targetKind } from "../../adapters/targets.ts";
 import { UsageError } from "../../errors.ts";
 import { openFileSource } from "../../formats/file-source.node.ts";
+import { sameShape } from "../../graph/shapes.ts";
 import { unetTable } from "../../models/module-table.ts";
 import { toFloat32 } from "../../tensor/convert.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { AdapterConfig } from "../../training/config/lora.ts";
+import type { TrainableParameter } from "../../training/parameters.ts";
 import { loraPrefix, unetPrefix } from "../../training/roles.ts";
 import type { MemoryModel, Weights } from "./memory-model.ts";
 
 /** First values of trainable parameters, by their names. */
 export type StartValues = ReadonlyMap<string, Tensor<"float32">>;
 
+/** A network's values from its weights; `prefix` goes before their names. */
+export function startFromPart(tensors: ReadonlyMap<string, Tensor>, prefix: string): StartValues {
+  return new Map(Array.from(tensors, ([name, tensor]) => [prefix + name, toFloat32(tensor)]));
+}
+
+/**
+ * Values that are there for every parameter, in its shape.
+ * @param start what the config's "start" names
+ * @throws UsageError naming the first parameter that is missing or of another shape
+ */
+export function requireFitting(
+  values: StartValues,
+  parameters: readonly Pick<TrainableParameter, "name" | "shape">[],
+  start: string,
+): StartValues {
+  for (const { name, shape } of parameters) {
+    const found = values.get(name)?.shape;
+    if (found !== undefined && sameShape(found, shape)) continue;
+    const instead = found === undefined ? "nothing of that name" : `[${found.join(", ")}]`;
+    throw new UsageError(
+      `"start": ${start} does not fit the networks of this config: for ${name} [${shape.join(", ")}] it has ${instead}; begin with a model of the same configuration, or with "none"`,
+    );
+  }
+  return values;
+}
+
 /** A whole U-Net's values from its weights. */
 export function startFromBase(tensors: ReadonlyMap<string, Tensor>): StartValues {
-  return new Map(Array.from(tensors, ([name, tensor]) => [unetPrefix + name, toFloat32(tensor)]));
+  return startFromPart(tensors, unetPrefix);
 }
 
 /**

@@ -26,6 +26,8 @@ export interface BaseTrainingConfig extends CommonConfig, DenoisingConfig {
   readonly vocabularySize: number;
   /** Picture sets, beside `data`, whose captions the vocabulary is made from: words of styles that are trained later. */
   readonly vocabularyData: readonly string[];
+  /** Folder of a model whose networks and vocabulary training goes on with, or "none". */
+  readonly start: string;
 }
 
 /** What a config says where it says nothing: Stable Diffusion's noise levels, rates for a network of some millions. */
@@ -42,6 +44,7 @@ export const baseTrainingDefaults: Omit<BaseTrainingConfig, RequiredCommon | "au
   scheduler: { beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012, prediction_type: "epsilon" },
   vocabularySize: 2048,
   vocabularyData: [],
+  start: "none",
   sample: { ...commonDefaults.sample, steps: 32, guidanceScale: 4 },
 };
 
@@ -62,4 +65,5 @@ export const baseTrainingShape: Shape<BaseTrainingConfig> = {
   scheduler: anyObject("the config of a scheduler as diffusers writes it"),
   vocabularySize: whole(515, 1_000_000),
   vocabularyData: texts("a list of picture sets"),
+  start: text("the folder of a model to go on with, or none"),
 };
