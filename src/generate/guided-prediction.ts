@@ -22,7 +22,7 @@ export interface PredictionSettings {
 /**
  * The U-Net's output after guidance, as a sampler asks for it: latents `[pictures, channels, h, w]` at a timestep.
  *
- * With guidance the two texts are two calls: one call with both was faster by less than a tenth, for twice the memory.
+ * With guidance the two texts are two calls: one call with both was faster by less than a tenth, for activations twice as large.
  * @throws RuntimeFailure when an output is not finite
  */
 export function guidedPrediction(
