@@ -14,6 +14,7 @@ const program = new Command("parity:full")
   .option("--python <path>", "a Python with torch, diffusers and transformers", "python3")
   .option("--parts <names>", "of unet, vae, text_encoder, text_encoder_2; separated by commas")
   .option("--latents <side>", "side of the U-Net's latents; that of the family's own pictures unless given")
+  .option("--page", "only write the page anew, from the figures in runs/parity")
   .option("--keep", "leave the weights in runs/parity")
   .parse();
 
@@ -45,14 +46,16 @@ const {
   parts: wanted,
   latents,
   keep,
+  page: pageOnly,
 } = program.opts<{
   python: string;
   parts?: string;
   latents?: string;
   keep?: true;
+  page?: true;
 }>();
 
-function partsOf(key: string): Part[] {
+function partsOf(key: string, names: string | undefined): Part[] {
   const family = modelFamilies.find(({ name }) => name.startsWith(keys[key] ?? "-"));
   if (family === undefined) throw new Error(`${key}: one of ${Object.keys(keys).join(", ")} was expected`);
   const { unet, autoencoder, textEncoders } = family;
@@ -67,7 +70,7 @@ function partsOf(key: string): Part[] {
     { name: "vae", class: "AutoencoderKL", config: autoencoder, side: autoencoderSide },
     { name: "unet", class: "UNet2DConditionModel", config: unet, side },
   ];
-  return wanted === undefined ? all : all.filter(({ name }) => wanted.split(",").includes(name));
+  return names === undefined ? all : all.filter(({ name }) => names.split(",").includes(name));
 }
 
 async function compare(key: string, part: Part): Promise<Row> {
@@ -90,8 +93,10 @@ async function compare(key: string, part: Part): Promise<Row> {
 const resultFile = `${root}/results.json`;
 const earlier = JSON.parse(await readFile(resultFile, "utf8").catch(() => "[]")) as Row[];
 const rows = new Map(earlier.map((row) => [`${row.family} ${row.part}`, row]));
-for (const key of program.processedArgs[0] as readonly string[]) {
-  for (const part of partsOf(key)) {
+const chosen = pageOnly === undefined ? (program.processedArgs[0] as readonly string[]) : [];
+if (pageOnly !== undefined) await writeFile("docs/parity.md", page([...rows.values()]));
+for (const key of chosen) {
+  for (const part of partsOf(key, wanted)) {
     const row = await compare(key, part);
     rows.set(`${row.family} ${row.part}`, row);
     console.log(JSON.stringify(row));
@@ -103,6 +108,11 @@ for (const key of program.processedArgs[0] as readonly string[]) {
 function page(all: readonly Row[]): string {
   const order = Object.values(keys);
   const sorted = [...all].sort((a, b) => order.indexOf(a.family) - order.indexOf(b.family));
+  const missing = Object.keys(keys).flatMap((key) =>
+    partsOf(key, undefined)
+      .filter(({ name }) => !all.some(({ family, part }) => family === keys[key] && part === name))
+      .map(({ name }) => `${keys[key]} ${name}`),
+  );
   const lines = sorted.map((row) => {
     const largest = Object.entries(row.errors).map(([name, error]) => `${name} ${error.toExponential(1)}`);
     const cells = [
@@ -140,11 +150,11 @@ npm run parity:full -- --python PYTHON [sd1 sd2 ssd-1b sdxl] [--parts unet,vae,â
 \`\`\`
 
 where PYTHON is one with torch, diffusers and transformers (${[...new Set(all.map(({ versions }) => versions))].join("; ")}).
-It needs 11 GB of disk and 22 GiB of memory for SDXL's U-Net; each network's weights are deleted after use. The seconds are
+Weights are deleted after use; the largest, of the U-Net of SDXL, take 10.3 GB of disk and of memory. The seconds are
 of one first run on a machine that had other work to do: they are no benchmark.
 
 | ${head.join(" | ")} |
 |${head.map(() => "---").join("|")}|
 ${lines.join("\n")}
-`;
+${missing.length === 0 ? "" : `\nNot compared yet: ${missing.join(", ")}.\n`}`;
 }
