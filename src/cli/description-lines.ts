@@ -1,5 +1,6 @@
-import type { LoraDescription, TensorsDescription } from "../node/inspect-file.ts";
-import type { ModelDescription, PartDescription } from "../node/inspect-model.ts";
+import type { BarePartDescription, FileDescription, LoraDescription } from "../node/inspect-file.ts";
+import type { ModelDescription } from "../node/inspect-model.ts";
+import type { PartDescription } from "../node/inspect-part.ts";
 
 /** What a picture was made with, as far as it says. */
 export interface PictureDescription {
@@ -11,7 +12,7 @@ export interface PictureDescription {
 }
 
 /** What `fourstep inspect` can describe. */
-export type Description = ModelDescription | LoraDescription | TensorsDescription | PictureDescription;
+export type Description = FileDescription | PictureDescription;
 
 /** Keys of a list that are written out; the others are counted. */
 const shownKeys = 3;
@@ -23,10 +24,12 @@ export function descriptionLines(description: Description): readonly string[] {
       return modelLines(description);
     case "lora":
       return loraLines(description);
+    case "part":
+      return barePartLines(description);
     case "tensors": {
-      const { name, tensors, parameters, types } = description;
+      const { name, format, tensors, parameters, types } = description;
       return [
-        `${name}: safetensors file, no LoRA`,
+        `${name}: tensors of no known model (${format})`,
         `tensors     ${tensors}`,
         `parameters  ${grouped(parameters)}`,
         `types       ${types.join(", ")}`,
@@ -37,12 +40,29 @@ export function descriptionLines(description: Description): readonly string[] {
   }
 }
 
-function modelLines({ name, family, pipeline, parts, parameters }: ModelDescription): string[] {
-  return [
+function modelLines(model: ModelDescription): string[] {
+  const { name, family, layout, pipeline, prediction, parts, parameters, leftOver, unneeded } = model;
+  const lines = [
     `${name}: model (${pipeline})`,
     `family      ${family}`,
+    `layout      ${layout === "diffusers" ? "folder of diffusers" : "one file in the original names"}`,
+    `predicts    ${prediction === "v_prediction" ? "v" : prediction === "epsilon" ? "noise (epsilon)" : prediction}`,
     `parameters  ${grouped(parameters)}`,
     ...parts.flatMap(partLines),
+  ];
+  if (leftOver.length > 0) lines.push(`left over   ${keys(leftOver)}`);
+  if (unneeded > 0) lines.push(`not needed  ${unneeded} tensors: averages, or numbers of the training`);
+  return lines;
+}
+
+function barePartLines({ name, part, family, layout, ...rest }: BarePartDescription): string[] {
+  const [first = "", ...faults] = partLines({ ...rest, name: part });
+  return [
+    `${name}: part of a model`,
+    `family      ${family}`,
+    `names       ${layout === "diffusers" ? "diffusers'" : "the original ones"}`,
+    first,
+    ...faults,
   ];
 }
 

@@ -47,16 +47,22 @@ describe("fourstep inspect", () => {
       kind: "model",
       name: "tiny",
       family: "custom",
+      layout: "diffusers",
       pipeline: "StableDiffusionPipeline",
+      prediction: "epsilon",
       parts: [
         part("unet", "UNet2DConditionModel", "diffusion_pytorch_model.safetensors", 51_684),
         part("vae", "AutoencoderKL", "diffusion_pytorch_model.safetensors", 48_479),
         part("text_encoder", "CLIPTextModel", "model.safetensors", 9_712),
       ],
       parameters: 109_875,
+      leftOver: [],
+      unneeded: 0,
     });
     const { stdout } = await runFourstep(["inspect", model]);
-    expect(stdout).toContain("tiny: model (StableDiffusionPipeline)\nfamily      custom\nparameters  109,875\nunet ");
+    expect(stdout).toContain(
+      "tiny: model (StableDiffusionPipeline)\nfamily      custom\nlayout      folder of diffusers\npredicts    noise (epsilon)\nparameters  109,875\nunet ",
+    );
   });
 
   it("names tensors that a model lacks and such that are left over", async () => {
@@ -114,6 +120,7 @@ describe("fourstep inspect", () => {
     expect(await inspect(path, "--model", model)).toEqual({
       kind: "tensors",
       name: "other.safetensors",
+      format: "safetensors",
       tensors: 1,
       parameters: 6,
       types: ["F32"],
@@ -148,7 +155,7 @@ describe("fourstep inspect", () => {
     const cases: readonly (readonly [string, RegExp])[] = [
       [join(folder, "nowhere"), /nowhere: there is no such file or folder\.$/],
       [tmpdir(), /: model_index\.json is missing; a model folder of diffusers was expected\.$/],
-      [text, /^notes\.txt: its header claims \d+ bytes.*this is not a safetensors file\.$/],
+      [text, /^notes\.txt: this is neither a safetensors file nor one that torch\.save wrote\.$/],
       [loha, /^loha\.safetensors: .* belongs to a LoHa .*; only plain LoRAs can be used\.$/],
     ];
     for (const [path, sentence] of cases) {

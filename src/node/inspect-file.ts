@@ -1,11 +1,21 @@
+import { basename, dirname } from "node:path";
 import { type LoadedAdapter, loadAdapter } from "../adapters/load.ts";
 import { AdapterError } from "../errors.ts";
-import { openFileSource } from "../formats/file-source.node.ts";
-import { readSafetensorsHeader } from "../formats/safetensors.ts";
-import { type SafetensorsHeader, storedTypeName } from "../formats/safetensors-header.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import { openTensorFile } from "../formats/open-tensor-file.ts";
+import { type TensorFile, unwrapStateDict } from "../formats/tensor-file.ts";
 import { familyModules, knownFamilies } from "../generate/family.ts";
+import { findBarePart } from "../models/checkpoint/bare-part.ts";
+import { isComputed } from "../models/checkpoint/names.ts";
+import {
+  isOriginalModel,
+  type OriginalOptions,
+  readOriginalModel,
+} from "../models/checkpoint/original/read-original.ts";
 import type { ModuleEntry } from "../models/module-table.ts";
-import { elementCount } from "../tensor/tensor.ts";
+import { describeModel, type ModelDescription } from "./inspect-model.ts";
+import { countTensors, type PartDescription } from "./inspect-part.ts";
+import { openModelFolder } from "./model-folder.ts";
 
 /** What a LoRA holds. */
 export interface LoraDescription {
@@ -26,15 +36,27 @@ export interface LoraDescription {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What another safetensors file holds. */
+/** What a file with one network of a model holds. */
+export interface BarePartDescription extends PartDescription {
+  readonly kind: "part";
+  /** What diffusers calls the part. */
+  readonly part: string;
+  readonly family: string;
+  readonly layout: "diffusers" | "original";
+}
+
+/** What another file of tensors holds. */
 export interface TensorsDescription {
   readonly kind: "tensors";
   readonly name: string;
+  readonly format: string;
   readonly tensors: number;
   readonly parameters: number;
   readonly types: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+export type FileDescription = ModelDescription | LoraDescription | BarePartDescription | TensorsDescription;
 
 /** A base that a LoRA may have been made for. */
 export interface LoraBase {
@@ -43,19 +65,36 @@ export interface LoraBase {
 }
 
 /** Pieces that keys of LoRAs have, whatever their dialect. */
-const loraKey = /lora[_.]|\.lora_|hada_|lokr_|dora_scale/;
+const loraKey = /lora[_.]|hada_|lokr_|dora_scale|:(down|up)$/;
 
 /**
- * Says what a safetensors file holds: a LoRA, compared with the given bases and then with the well-known families, or
- * tensors.
- * @throws FormatError when it is no safetensors file, AdapterError when it is a LoRA that no known base fits
+ * Says what a file of tensors holds, safetensors or a pickle: a model in the original names, one network of a model, a LoRA,
+ * compared with the given bases and then with the well-known families, or other tensors.
+ * @throws FormatError when it is no such file, AdapterError when it is a LoRA that no known base fits, CheckpointError when
+ * it is a model of an unknown family
  */
 export async function describeFile(
   path: string,
+  bases: () => Promise<readonly LoraBase[]>,
+  options: Partial<OriginalOptions> = {},
+): Promise<FileDescription> {
+  await using folder = await openModelFolder(dirname(path));
+  const source = await folder.source(basename(path));
+  const file = unwrapStateDict(await openTensorFile(source));
+  if (isOriginalModel(file.tensors.keys())) return describeModel(await readOriginalModel(file, options));
+  if (file.format === "safetensors") {
+    const lora = await describeLora(source, file, await bases());
+    if (lora !== undefined) return lora;
+  }
+  return describeBarePart(file, options) ?? describeTensors(file);
+}
+
+async function describeLora(
+  source: ByteSource,
+  file: TensorFile,
   bases: readonly LoraBase[],
-): Promise<LoraDescription | TensorsDescription> {
-  await using source = await openFileSource(path);
-  const header = await readSafetensorsHeader(source);
+): Promise<LoraDescription | undefined> {
+  if (![...file.tensors.keys()].some((key) => loraKey.test(key))) return undefined;
   let best: { readonly base: string; readonly adapter: LoadedAdapter } | undefined;
   let refusal: AdapterError | undefined;
   for (const base of candidates(bases)) {
@@ -69,8 +108,8 @@ export async function describeFile(
     }
   }
   if (best === undefined) {
-    if (refusal !== undefined && [...header.tensors.keys()].some((key) => loraKey.test(key))) throw refusal;
-    return describeTensors(source.name, header);
+    if (refusal !== undefined) throw refusal;
+    return undefined;
   }
   const { adapter, base } = best;
   const { name, dialect, parameters, rank, alpha, unmatched, leftOver, metadata } = adapter;
@@ -94,14 +133,31 @@ function* candidates(bases: readonly LoraBase[]): Generator<LoraBase> {
   for (const family of knownFamilies()) yield { name: family.name, modules: familyModules(family) };
 }
 
-function describeTensors(name: string, { tensors, metadata }: SafetensorsHeader): TensorsDescription {
-  const entries = [...tensors.values()];
+function describeBarePart(file: TensorFile, { families }: Partial<OriginalOptions>): BarePartDescription | undefined {
+  const found = findBarePart(file, families);
+  if (found === undefined) return undefined;
+  const { part, class: className, family, layout, weights, missing, leftOver } = found;
+  return {
+    kind: "part",
+    name: file.name,
+    part,
+    family,
+    layout,
+    class: className,
+    files: weights.files,
+    ...countTensors(weights.tensors.values()),
+    missing,
+    leftOver: leftOver.filter((key) => !isComputed(key)),
+  };
+}
+
+function describeTensors({ name, format, tensors, metadata }: TensorFile): TensorsDescription {
   return {
     kind: "tensors",
     name,
-    tensors: entries.length,
-    parameters: entries.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-    types: [...new Set(entries.map(({ type }) => storedTypeName(type)))],
+    format,
+    tensors: tensors.size,
+    ...countTensors(tensors.values()),
     metadata: Object.fromEntries(metadata),
   };
 }

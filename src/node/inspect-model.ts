@@ -1,80 +1,69 @@
-import { storedTypeName } from "../formats/safetensors-header.ts";
-import { familyOf } from "../generate/family.ts";
-import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
-import { isComputed } from "../models/checkpoint/names.ts";
-import type { StoredWeights } from "../models/checkpoint/stored-weights.ts";
-import {
-  autoencoderTable,
-  clipTextTable,
-  type ModelTable,
-  tinyAutoencoderTable,
-  unetTable,
-} from "../models/module-table.ts";
-import { elementCount } from "../tensor/tensor.ts";
+import { predictionFromConfig } from "../diffusion/scheduler-config.ts";
+import { familyName } from "../generate/family.ts";
+import type { AutoencoderPart, ModelParts } from "../models/checkpoint/diffusers-folder.ts";
+import type { OriginalModel } from "../models/checkpoint/original/read-original.ts";
+import type { ClipTextConfig } from "../models/clip.ts";
+import { autoencoderTable, clipTextTable, tinyAutoencoderTable, unetTable } from "../models/module-table.ts";
+import { describePart, type PartDescription } from "./inspect-part.ts";
 
-/** What one network of a model is. */
-export interface PartDescription {
-  readonly name: string;
-  readonly class: string;
-  readonly files: readonly string[];
-  /** Element types of the weights, the commonest first, as safetensors calls them. */
-  readonly types: readonly string[];
-  readonly parameters: number;
-  /** Tensors that the configuration asks for and the files lack. */
-  readonly missing: readonly string[];
-  /** Tensors that the configuration does not ask for. */
-  readonly leftOver: readonly string[];
-}
-
-/** What a model's folder holds. */
+/** What a model's folder or file holds. */
 export interface ModelDescription {
   readonly kind: "model";
   readonly name: string;
   /** A published family, or `custom`. */
   readonly family: string;
+  /** How its files are laid out: a folder of diffusers', or one file in the original names. */
+  readonly layout: "diffusers" | "original";
   readonly pipeline: string;
+  /** What the U-Net predicts. */
+  readonly prediction: string;
   readonly parts: readonly PartDescription[];
   readonly parameters: number;
+  /** Of one file: tensors that belong to no part. */
+  readonly leftOver: readonly string[];
+  /** Of one file: how many tensors are averages or numbers of the training, which nothing needs. */
+  readonly unneeded: number;
 }
 
 /** Compares a model's files with what its configurations ask for; no weight is read. */
-export function describeModel(files: DiffusersModel): ModelDescription {
-  const { unet, autoencoder, textEncoder } = files;
+export function describeModel(model: ModelParts | OriginalModel): ModelDescription {
+  const { unet, autoencoder, textEncoder, second } = model;
   const parts = [
     describePart("unet", "UNet2DConditionModel", unet.weights, unetTable(unet.config)),
-    autoencoder.kind === "kl"
-      ? describePart("vae", "AutoencoderKL", autoencoder.weights, autoencoderTable(autoencoder.config))
-      : describePart("vae", "AutoencoderTiny", autoencoder.weights, tinyAutoencoderTable(autoencoder.config)),
-    describePart("text_encoder", "CLIPTextModel", textEncoder.weights, clipTextTable(textEncoder.config)),
+    describeAutoencoder("vae", autoencoder),
+    describeText("text_encoder", textEncoder),
+    ...(second === undefined ? [] : [describeText("text_encoder_2", second.textEncoder)]),
   ];
+  const original = "family" in model ? model : undefined;
   return {
     kind: "model",
-    name: files.name,
-    family: familyOf(unet.config)?.name ?? "custom",
-    pipeline: files.pipeline,
-    parts,
+    name: model.name,
+    family: original?.family.name ?? familyName(unet.config),
+    layout: original === undefined ? "diffusers" : "original",
+    pipeline: model.pipeline,
+    prediction: predictionFromConfig(model.scheduler),
+    // In one file parts bear other names than here: what it lacks is said in its own.
+    parts: parts.map((part) =>
+      original === undefined ? part : { ...part, missing: original.missing.get(part.name) ?? [] },
+    ),
     parameters: parts.reduce((sum, part) => sum + part.parameters, 0),
+    leftOver: original?.leftOver ?? [],
+    unneeded: original?.unneeded ?? 0,
   };
 }
 
-function describePart(name: string, className: string, weights: StoredWeights, table: ModelTable): PartDescription {
-  const asked = new Set(table.parameters.map((parameter) => parameter.name));
-  const types = new Map<string, number>();
-  let parameters = 0;
-  for (const [tensor, { entry }] of weights.tensors) {
-    if (isComputed(tensor)) continue;
-    const size = elementCount(entry.shape);
-    parameters += size;
-    const type = storedTypeName(entry.type);
-    types.set(type, (types.get(type) ?? 0) + size);
-  }
-  return {
-    name,
-    class: className,
-    files: weights.files,
-    types: [...types].sort(([, a], [, b]) => b - a).map(([type]) => type),
-    parameters,
-    missing: [...asked].filter((parameter) => !weights.tensors.has(parameter)),
-    leftOver: [...weights.tensors.keys()].filter((tensor) => !asked.has(tensor) && !isComputed(tensor)),
-  };
+/** An autoencoder of either kind. */
+export function describeAutoencoder(name: string, part: AutoencoderPart): PartDescription {
+  return part.kind === "kl"
+    ? describePart(name, "AutoencoderKL", part.weights, autoencoderTable(part.config))
+    : describePart(name, "AutoencoderTiny", part.weights, tinyAutoencoderTable(part.config));
+}
+
+/** A text encoder, with or without a projection. */
+export function describeText(
+  name: string,
+  { config, weights }: { readonly config: ClipTextConfig; readonly weights: ModelParts["textEncoder"]["weights"] },
+): PartDescription {
+  const className = config.projectionWidth === undefined ? "CLIPTextModel" : "CLIPTextModelWithProjection";
+  return describePart(name, className, weights, clipTextTable(config));
 }

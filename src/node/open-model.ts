@@ -1,11 +1,17 @@
-import { basename } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { type LoadedAdapter, loadAdapter } from "../adapters/load.ts";
 import { AdapterError } from "../errors.ts";
 import { openFileSource } from "../formats/file-source.node.ts";
+import { openTensorFile } from "../formats/open-tensor-file.ts";
+import { unwrapStateDict } from "../formats/tensor-file.ts";
 import { familyModules, familyOf, knownFamilies } from "../generate/family.ts";
 import { type Model, type ModelPlace, modelFromFolder } from "../generate/model.ts";
 import { type DiffusersModel, readDiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
+import { type OriginalOptions, readOriginalModel } from "../models/checkpoint/original/read-original.ts";
+import { wholeModel } from "../models/checkpoint/original/whole-model.ts";
 import { type ModuleEntry, unetTable } from "../models/module-table.ts";
+import { findTokenizer } from "./find-tokenizer.ts";
 import type { LoraChoice } from "./lora-files.ts";
 import { type ModelFolder, openModelFolder } from "./model-folder.ts";
 import { modelPlace } from "./model-place.ts";
@@ -18,9 +24,23 @@ export interface OpenedModel {
   readonly place: ModelPlace;
 }
 
-/** @throws UsageError when there is no such folder, CheckpointError or FormatError when it is no whole model */
-export async function openModel(path: string): Promise<OpenedModel> {
-  const folder = await openModelFolder(path);
+/** How a model in one file is read; a folder says all this itself. */
+export interface OpenModelOptions extends Partial<OriginalOptions> {
+  /** Folder with the tokenizer; found beside the file or in the hub's cache unless told. */
+  readonly tokenizer?: string;
+  /** Parts, by their names in diffusers, that may be missing because others take their place. */
+  readonly replaced?: readonly string[];
+  /** Settings of the hub's cache; those of the process unless told. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Opens a model: a folder as diffusers writes it, or one file in the original names.
+ * @throws UsageError when there is no such folder or file, CheckpointError or FormatError when it is no whole model
+ */
+export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
+  const single = await isFile(path);
+  const folder = await openModelFolder(single ? dirname(path) : path);
   try {
     const place = await modelPlace(folder.path);
     const close = async (): Promise<void> => {
@@ -29,13 +49,24 @@ export async function openModel(path: string): Promise<OpenedModel> {
     };
     return {
       folder: { ...folder, close, [Symbol.asyncDispose]: close },
-      files: await readDiffusersModel(folder),
+      files: single ? await readSingleFile(folder, path, options) : await readDiffusersModel(folder),
       place,
     };
   } catch (error) {
     await folder.close();
     throw error;
   }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
+
+async function readSingleFile(folder: ModelFolder, path: string, options: OpenModelOptions): Promise<DiffusersModel> {
+  const { tokenizer, replaced = [], env = process.env, ...original } = options;
+  const file = unwrapStateDict(await openTensorFile(await folder.source(basename(path))));
+  const model = await readOriginalModel(file, original);
+  return wholeModel(model, await findTokenizer(path, tokenizer, env), replaced);
 }
 
 /** A LoRA that was read for a model, and how strongly it is applied. */

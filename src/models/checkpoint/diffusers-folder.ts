@@ -9,6 +9,7 @@ import { type TinyAutoencoderConfig, tinyAutoencoderConfig } from "../vae/autoen
 import { type AutoencoderConfig, autoencoderConfig } from "../vae/config.ts";
 import type { FolderReader } from "./folder-reader.ts";
 import type { PartKind } from "./names.ts";
+import { parseSchedulerJson } from "./scheduler-json.ts";
 import { readStoredWeights, type StoredWeights } from "./stored-weights.ts";
 import { splitTokenizerJson } from "./tokenizer-json.ts";
 
@@ -53,6 +54,8 @@ export interface DiffusersModel extends ModelParts, TokenizerPart {
 }
 
 /** Pipelines whose parts are one U-Net, one autoencoder and one CLIP text encoder. */
+const schedulerPath = "scheduler/scheduler_config.json";
+
 const pipelines: readonly string[] = [
   "StableDiffusionPipeline",
   "StableDiffusionImg2ImgPipeline",
@@ -105,7 +108,7 @@ export async function readDiffusersModel(folder: FolderReader): Promise<Diffuser
         }
       : {}),
     zerosForEmptyPrompt: field(index, "force_zeros_for_empty_prompt") === true,
-    scheduler: await readJson(folder, "scheduler/scheduler_config.json"),
+    scheduler: parseSchedulerJson(await requireText(folder, schedulerPath), `${folder.name}/${schedulerPath}`),
   };
 }
 

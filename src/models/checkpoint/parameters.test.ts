@@ -66,7 +66,9 @@ describe("readStoredWeights", () => {
     const index = JSON.stringify({ weight_map: { a: "../../secret.safetensors" } });
     const read = (files: Record<string, string>): Promise<StoredWeights> =>
       readStoredWeights(folderOf(files), "unet", "unet");
-    await expect(read({ "unet/model.safetensors.index.json": index })).rejects.toThrow("a file of weights beside it");
+    await expect(read({ "unet/model.safetensors.index.json": index })).rejects.toThrow(
+      "must lie in a file beside the index",
+    );
     await expect(read({ "unet/diffusion_pytorch_model.bin": "" })).rejects.toThrow("the file is empty");
     await expect(read({})).rejects.toThrow("there is no weight file");
   });

@@ -1,9 +1,9 @@
 import { CheckpointError } from "../../errors.ts";
 import type { ByteSource } from "../../formats/byte-source.ts";
-import { field, isJsonObject, kindOf, parseJsonObject } from "../../formats/json.ts";
 import { openTensorFile } from "../../formats/open-tensor-file.ts";
 import type { TensorEntry } from "../../formats/tensor-entry.ts";
 import { type LocatedTensor, unwrapStateDict } from "../../formats/tensor-file.ts";
+import { openTensorIndex } from "../../formats/tensor-index.ts";
 import type { FolderReader } from "./folder-reader.ts";
 import { diffusersName, type PartKind } from "./names.ts";
 
@@ -54,14 +54,9 @@ export async function readStoredWeights(folder: FolderReader, part: string, kind
     if (await folder.exists(`${part}/${name}`)) return storedWeights(folder, [`${part}/${name}`], kind);
   }
   for (const name of indices) {
-    const path = `${part}/${name}`;
-    if (!(await folder.exists(path))) continue;
-    const pieces = indexedFiles(await folder.readText(path), `${folder.name}/${path}`);
-    return storedWeights(
-      folder,
-      pieces.map((piece) => `${part}/${piece}`),
-      kind,
-    );
+    if (!(await folder.exists(`${part}/${name}`))) continue;
+    const { tensors } = await openTensorIndex(folder, `${part}/${name}`);
+    return collect(folder, kind, (source) => `${part}/${baseName(source.name)}`, tensors);
   }
   throw new CheckpointError(
     `${folder.name}/${part}: there is no weight file; one of ${candidates.join(", ")} was expected.`,
@@ -110,17 +105,7 @@ function collect(
   return { files: [...files].sort(), tensors };
 }
 
-function indexedFiles(text: string, place: string): string[] {
-  const map = field(parseJsonObject(text, place), "weight_map");
-  if (!isJsonObject(map))
-    throw new CheckpointError(`${place}: "weight_map" must be an object, but it is ${kindOf(map)}.`);
-  const files = new Set<string>();
-  for (const value of Object.values(map)) {
-    // A piece lies beside its index: a path could lead anywhere.
-    if (typeof value !== "string" || !/^[\w.-]+\.(safetensors|bin)$/.test(value)) {
-      throw new CheckpointError(`${place}: a piece must be a file of weights beside it, but it is ${kindOf(value)}.`);
-    }
-    files.add(value);
-  }
-  return [...files].sort();
+/** The last piece of a path. */
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -2,19 +2,18 @@ import type { SchedulerConfig } from "../../../diffusion/scheduler-config.ts";
 import { CheckpointError } from "../../../errors.ts";
 import type { JsonObject } from "../../../formats/json.ts";
 import type { TensorFile } from "../../../formats/tensor-file.ts";
-import { clipTextConfig } from "../../clip.ts";
+import { type ClipTextConfig, clipTextConfig } from "../../clip.ts";
 import { unetConfig } from "../../unet/config.ts";
 import { autoencoderConfig } from "../../vae/config.ts";
 import type { ModelPart, ModelParts } from "../diffusers-folder.ts";
 import type { FamilyTextEncoder, ModelFamily } from "../families/family.ts";
 import { modelFamilies } from "../families/index.ts";
-import type { StoredTensor } from "../stored-weights.ts";
 import { detectFamily } from "./detect-family.ts";
 import { foreignKind } from "./foreign-files.ts";
-import { partOf } from "./original-tensor.ts";
+import { locateParameters } from "./locate.ts";
 import { autoencoderNames, type PartNames, textEncoderNames, unetNames } from "./part-names.ts";
 import { type OriginalPrediction, predictionSettings } from "./prediction.ts";
-import { guidanceKeys, readUNetLayout, type Shapes } from "./unet-layout.ts";
+import { readUNetLayout, type Shapes } from "./unet-layout.ts";
 import { isUnusedKey } from "./unused-keys.ts";
 
 /** What the keys of the U-Net and of the autoencoder begin with. */
@@ -24,6 +23,8 @@ const autoencoderPrefixes: readonly string[] = ["first_stage_model.", "vae."];
 /** A model in one file of the original names, as far as the file says. */
 export interface OriginalModel extends ModelParts {
   readonly family: ModelFamily;
+  /** Keys that the file lacks, by the names of the parts in diffusers; only parts that lack some are there. */
+  readonly missing: ReadonlyMap<string, readonly string[]>;
   /** Keys of the file that stand for no parameter of the model. */
   readonly leftOver: readonly string[];
   /** How many tensors hold averaged weights (EMA), or numbers of the training that models compute: they are not needed. */
@@ -68,27 +69,29 @@ export async function readOriginalModel(
   }
   const family = detectFamily(layout, families, place);
   const claimed = new Set<string>();
-  const part = <C>(config: C, json: JsonObject, prefix: string, names: PartNames): ModelPart<C> => ({
-    config,
-    json,
-    weights: locate(file, prefix, names, claimed),
-  });
+  const missing = new Map<string, readonly string[]>();
+  const part = <C>(name: string, config: C, json: JsonObject, prefix: string, names: PartNames): ModelPart<C> => {
+    const found = locateParameters(file, prefix, names);
+    for (const key of found.keys) claimed.add(key);
+    if (found.missing.length > 0) missing.set(name, found.missing);
+    return { config, json, weights: found.weights };
+  };
   const unet = unetConfig(family.unet);
   const autoencoder = autoencoderConfig(family.autoencoder);
   const [first, second] = family.textEncoders;
-  const textPart = (encoder: FamilyTextEncoder): ModelPart<ReturnType<typeof clipTextConfig>> => {
+  const textPart = (name: string, encoder: FamilyTextEncoder): ModelPart<ClipTextConfig> => {
     const found = encoder.original.find(({ prefix }) => hasPrefix(file, prefix)) ?? encoder.original[0];
-    return part(clipTextConfig(encoder.config), encoder.config, found.prefix, textEncoderNames(encoder, found));
+    return part(name, clipTextConfig(encoder.config), encoder.config, found.prefix, textEncoderNames(encoder, found));
   };
   const autoencoderPrefix = autoencoderPrefixes.find((prefix) => hasPrefix(file, prefix)) ?? autoencoderPrefixes[0]!;
   const parts = {
-    unet: part(unet, family.unet, unetPrefix, unetNames(unet)),
+    unet: part("unet", unet, family.unet, unetPrefix, unetNames(unet)),
     autoencoder: {
       kind: "kl" as const,
-      ...part(autoencoder, family.autoencoder, autoencoderPrefix, autoencoderNames(autoencoder)),
+      ...part("vae", autoencoder, family.autoencoder, autoencoderPrefix, autoencoderNames(autoencoder)),
     },
-    textEncoder: textPart(first),
-    ...(second === undefined ? {} : { second: { textEncoder: textPart(second) } }),
+    textEncoder: textPart("text_encoder", first),
+    ...(second === undefined ? {} : { second: { textEncoder: textPart("text_encoder_2", second) } }),
   };
   const rest = [...file.tensors.keys()].filter((key) => !claimed.has(key));
   const leftOver = rest.filter((key) => !isUnusedKey(key, family));
@@ -99,6 +102,7 @@ export async function readOriginalModel(
     ...parts,
     zerosForEmptyPrompt: family.zerosForEmptyPrompt,
     scheduler: await schedulerOf(file, family, prediction),
+    missing,
     leftOver,
     unneeded: rest.length - leftOver.length,
   };
@@ -110,37 +114,6 @@ async function schedulerOf(
   prediction: OriginalPrediction,
 ): Promise<SchedulerConfig> {
   return { ...family.scheduler, ...(await predictionSettings(file, family, prediction)) };
-}
-
-/** The tensors of a part that the file has, by the names that models ask for. */
-function locate(
-  { tensors: found, name: file }: TensorFile,
-  prefix: string,
-  { tensors: names }: PartNames,
-  claimed: Set<string>,
-): ModelPart<unknown>["weights"] {
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, original] of names) {
-    const key = spellings(original.key).find((spelling) => found.has(prefix + spelling));
-    const located = key === undefined ? undefined : found.get(prefix + key);
-    if (key === undefined || located === undefined) continue;
-    const entry = partOf(located.entry, original);
-    if (entry === undefined) {
-      throw new CheckpointError(
-        `${file}: "${prefix}${key}" has the shape [${located.entry.shape.join(", ")}], which cannot hold ${name}.`,
-      );
-    }
-    claimed.add(prefix + key);
-    tensors.set(name, { file: located.source.name, source: located.source, entry });
-  }
-  return { files: [...new Set(Array.from(tensors.values(), (stored) => stored.file))].sort(), tensors };
-}
-
-/** How a key may be spelled: some converters gave layers other names. */
-function spellings(key: string): readonly string[] {
-  if (guidanceKeys.includes(key)) return guidanceKeys;
-  // Newer releases of transformers dropped a prefix of text encoders, which some files lack as well.
-  return key.startsWith("text_model.") ? [key, key.slice("text_model.".length)] : [key];
 }
 
 function shapesBelow({ tensors }: TensorFile, prefix: string): Shapes {
