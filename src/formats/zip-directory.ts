@@ -35,6 +35,9 @@ const localHeaderBytes = 30;
 /** A checkpoint's directory takes 0.1 MB for a thousand tensors. */
 const maxDirectoryBytes = 2 ** 26;
 
+/** Headers of files are read a few at a time, since a checkpoint has thousands. */
+const readsAtOnce = 32;
+
 /** A number of 32 bits that says: look among the 64-bit ones. */
 const elsewhere = 0xffffffff;
 
@@ -48,24 +51,7 @@ const elsewhere = 0xffffffff;
 export async function readZipDirectory(source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
   const directory = await findDirectory(source);
   const listed = parseDirectory(await source.read(directory.offset, directory.size), directory.entries, source.name);
-  const byPlace = [...listed].sort((a, b) => a.headerOffset - b.headerOffset);
-  const located = new Map<DirectoryEntry, ZipEntry>();
-  for (const [i, entry] of byPlace.entries()) {
-    const place = `${source.name}: "${shorten(entry.name)}"`;
-    const limit = byPlace[i + 1]?.headerOffset ?? directory.offset;
-    if (entry.headerOffset + localHeaderBytes > limit) {
-      throw new FormatError(`${place} of the archive begins within what follows it.`);
-    }
-    const header = viewOf(await source.read(entry.headerOffset, localHeaderBytes));
-    if (header.getUint32(0, true) !== 0x04034b50 || header.getUint16(26, true) !== entry.nameBytes) {
-      throw new FormatError(`${place} of the archive does not begin where its directory says.`);
-    }
-    const begin = entry.headerOffset + localHeaderBytes + entry.nameBytes + header.getUint16(28, true);
-    const end = begin + entry.size;
-    if (end > limit)
-      throw new FormatError(`${place} of the archive takes ${entry.size} bytes and overlaps what follows.`);
-    located.set(entry, { name: entry.name, begin, end });
-  }
+  const located = await locateFiles(source, listed, directory.offset);
   const entries = new Map<string, ZipEntry>();
   for (const entry of listed) {
     if (entries.has(entry.name))
@@ -73,6 +59,33 @@ export async function readZipDirectory(source: ByteSource): Promise<ReadonlyMap<
     entries.set(entry.name, located.get(entry)!);
   }
   return entries;
+}
+
+/** Follows each entry of the directory to its file's own header, which says where the bytes begin. */
+async function locateFiles(
+  source: ByteSource,
+  listed: readonly DirectoryEntry[],
+  directoryOffset: number,
+): Promise<Map<DirectoryEntry, ZipEntry>> {
+  const byPlace = [...listed].sort((a, b) => a.headerOffset - b.headerOffset);
+  const located = new Map<DirectoryEntry, ZipEntry>();
+  const locate = async (entry: DirectoryEntry, limit: number): Promise<void> => {
+    const place = `${source.name}: "${shorten(entry.name)}" of the archive`;
+    if (entry.headerOffset + localHeaderBytes > limit) throw new FormatError(`${place} begins within what follows it.`);
+    const header = viewOf(await source.read(entry.headerOffset, localHeaderBytes));
+    if (header.getUint32(0, true) !== 0x04034b50 || header.getUint16(26, true) !== entry.nameBytes) {
+      throw new FormatError(`${place} does not begin where its directory says.`);
+    }
+    const begin = entry.headerOffset + localHeaderBytes + entry.nameBytes + header.getUint16(28, true);
+    const end = begin + entry.size;
+    if (end > limit) throw new FormatError(`${place} takes ${entry.size} bytes and overlaps what follows.`);
+    located.set(entry, { name: entry.name, begin, end });
+  };
+  for (let i = 0; i < byPlace.length; i += readsAtOnce) {
+    const some = byPlace.slice(i, i + readsAtOnce);
+    await Promise.all(some.map((entry, j) => locate(entry, byPlace[i + j + 1]?.headerOffset ?? directoryOffset)));
+  }
+  return located;
 }
 
 async function findDirectory(source: ByteSource): Promise<Directory> {
