@@ -93,6 +93,12 @@ export function dpmOptionsFromConfig(
   algorithm: DpmAlgorithm,
   choices: SamplerChoices = {},
 ): Omit<DpmOptions, "steps" | "strength" | "lowerOrderFinal"> {
+  const { lambda_min_clipped: lowestLambda } = config;
+  if (typeof lowestLambda === "number" && Number.isFinite(lowestLambda)) {
+    throw new UsageError(
+      `The scheduler configuration's lambda_min_clipped is ${lowestLambda}, which DPM-Solver cannot follow here; take it out, or use another sampler.`,
+    );
+  }
   const types = ["midpoint", "heun", "logrho", "bh1", "bh2"] as const;
   return {
     algorithm,

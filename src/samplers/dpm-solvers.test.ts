@@ -44,6 +44,13 @@ describe("dpmMultistep", () => {
     expect(of("2")).toThrow(UsageError);
   });
 
+  it("refuses a limit of lambda, and knows that there is none", () => {
+    const of = (limit: unknown) => () =>
+      dpmMultistepFromConfig("dpmsolver++")({ config: { lambda_min_clipped: limit }, steps: 4, strength: 1 });
+    expect(of(-5.1)).toThrow("lambda_min_clipped is -5.1");
+    for (const none of [null, Number.NEGATIVE_INFINITY]) expect(of(none)).not.toThrow();
+  });
+
   it("asks for noise at every step of an SDE", async () => {
     let drawn = 0;
     await lastStep(dpmMultistepFromConfig("sde-dpmsolver++")(request), {

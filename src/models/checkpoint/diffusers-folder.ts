@@ -53,9 +53,9 @@ export interface DiffusersModel extends ModelParts, TokenizerPart {
   readonly second?: TokenizerPart & { readonly textEncoder: ModelPart<ClipTextConfig> };
 }
 
-/** Pipelines whose parts are one U-Net, one autoencoder and one CLIP text encoder. */
 const schedulerPath = "scheduler/scheduler_config.json";
 
+/** Pipelines whose parts are one U-Net, one autoencoder and one CLIP text encoder. */
 const pipelines: readonly string[] = [
   "StableDiffusionPipeline",
   "StableDiffusionImg2ImgPipeline",
