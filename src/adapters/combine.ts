@@ -98,7 +98,11 @@ export function mergeWeight(path: string, weight: Tensor, parts: readonly Weight
   return fromFloat32({ type: "float32", shape, data: sum }, type);
 }
 
-function concatenateRanks(path: string, parts: readonly WeightedModule[]): LoraModule {
+/**
+ * What several modules of one layer do together, as one of scale 1 and float32: `combineAdapters` for one layer.
+ * @throws AdapterError when two of them change weights of different shape
+ */
+export function concatenateRanks(path: string, parts: readonly WeightedModule[]): LoraModule {
   const first = parts[0]!.module;
   const shape = loraWeightShape(first);
   const [rows = 0, ...inner] = shape;

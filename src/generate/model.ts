@@ -1,10 +1,13 @@
-import { groupByPath, mergeWeight, type WeightedAdapter, type WeightedModule } from "../adapters/combine.ts";
-import { loraWeightShape } from "../adapters/lora.ts";
+import { combineAdapters, type WeightedAdapter } from "../adapters/combine.ts";
+import { type LoraModule, loraWeightShape } from "../adapters/lora.ts";
+import { loraDownName, loraUpName } from "../adapters/lora-rule.ts";
+import { type ChangeFactors, mergedSource } from "../adapters/merged-source.ts";
+import type { AdapterSlots } from "../adapters/slots.ts";
 import type { SchedulerConfig } from "../diffusion/scheduler-config.ts";
 import { AdapterError } from "../errors.ts";
-import { type FileSlice, fileConstant } from "../graph/value.ts";
+import { constant, type FileSlice, fileConstant, type Value } from "../graph/value.ts";
 import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
-import { inPlaceParameters, readWeight, replacedParameters } from "../models/checkpoint/parameters.ts";
+import { inPlaceParameters } from "../models/checkpoint/parameters.ts";
 import type { StoredWeights } from "../models/checkpoint/stored-weights.ts";
 import type { ClipTextConfig } from "../models/clip.ts";
 import type { ParameterSource } from "../models/layers.ts";
@@ -20,6 +23,11 @@ export interface Network<C> {
   readonly source: ParameterSource;
 }
 
+/** The network that predicts, and room for adapters that are exchanged while it is compiled. */
+export interface UNetNetwork extends Network<UNetConfig> {
+  readonly slots?: AdapterSlots;
+}
+
 /** Either autoencoder; with a folder of its own where its files do not lie in the model's. */
 export type AutoencoderNetwork =
   | (Network<AutoencoderConfig> & { readonly kind: "kl"; readonly folder?: string })
@@ -31,7 +39,7 @@ export interface Model {
   readonly name: string;
   /** The folder of the files that parameters lie in, for the runtime; undefined when all are in memory. */
   readonly folder: string | undefined;
-  readonly unet: Network<UNetConfig>;
+  readonly unet: UNetNetwork;
   readonly autoencoder: AutoencoderNetwork;
   readonly textEncoder: Network<ClipTextConfig>;
   readonly tokenizer: ClipTokenizer;
@@ -48,21 +56,21 @@ export interface ModelPlace {
   readonly folder: string;
   /** Where a file of the model lies, relative to that folder; as the model calls it, unless told. */
   locate?(file: string): Promise<string>;
-  /** For merged weights that are too large to be held in memory as well as in the runtime. */
-  readonly store?: MergedStore;
+  /** For adapters that are too large to be held in memory as well as in the runtime. */
+  readonly store?: FactorStore;
 }
 
-/** Keeps merged weights in a file. */
-export interface MergedStore {
-  /** Merged weights that take no more bytes than this together stay in memory. */
+/** Keeps the factors of adapters in a file. */
+export interface FactorStore {
+  /** Factors that take no more bytes than this together stay in memory. */
   readonly mostInMemory: number;
   /** Writes a tensor and says where it lies, relative to the place's folder. */
   keep(tensor: Tensor<"float32">): Promise<FileSlice>;
 }
 
 /**
- * The model of an opened folder, its weights left in their files, but for those that adapters change: these are merged in
- * float32 and kept in memory, or in the place's store where there are many.
+ * The model of an opened folder, its weights left in their files. Adapters are merged in float32 when the U-Net is compiled;
+ * until then their factors are kept in memory, or in the place's store where there are many.
  * @param place where the files lie, for the runtime
  * @throws AdapterError when the U-Net lacks a layer that an adapter changes; CheckpointError when a weight is no float
  */
@@ -71,7 +79,7 @@ export async function modelFromFolder(
   place: ModelPlace,
   adapters: readonly WeightedAdapter[] = [],
 ): Promise<Model> {
-  const { name, unet, autoencoder, textEncoder, tokenizer, second, zerosForEmptyPrompt, scheduler } = files;
+  const { name, autoencoder, textEncoder, tokenizer, second, zerosForEmptyPrompt, scheduler } = files;
   const inPlace = async <C>(part: { readonly config: C; readonly weights: StoredWeights }): Promise<Network<C>> => ({
     config: part.config,
     source: (await inPlaceParameters(await located(part.weights, place))).source,
@@ -79,7 +87,7 @@ export async function modelFromFolder(
   return {
     name,
     folder: place.folder,
-    unet: { config: unet.config, source: await adaptedSource(unet.weights, place, adapters) },
+    unet: await unetFromFolder(files, place, adapters),
     autoencoder:
       autoencoder.kind === "kl"
         ? { kind: "kl", ...(await inPlace(autoencoder)) }
@@ -92,6 +100,18 @@ export async function modelFromFolder(
     zerosForEmptyPrompt,
     scheduler,
   };
+}
+
+/**
+ * The U-Net of `modelFromFolder` alone, to exchange adapters in networks that are compiled (`Networks.replaceUNet`).
+ * @throws AdapterError when the U-Net lacks a layer that an adapter changes, or it has another shape
+ */
+export async function unetFromFolder(
+  { unet }: DiffusersModel,
+  place: ModelPlace,
+  adapters: readonly WeightedAdapter[],
+): Promise<UNetNetwork> {
+  return { config: unet.config, source: await adaptedSource(unet.weights, place, adapters) };
 }
 
 /** Weights whose files are named as the runtime finds them. */
@@ -108,46 +128,41 @@ async function located(weights: StoredWeights, place: ModelPlace): Promise<Store
   return { ...weights, tensors };
 }
 
+/** The U-Net's parameters with adapters merged in where they change it: the sums are part of its graph (`mergedSource`). */
 async function adaptedSource(
   weights: StoredWeights,
   place: ModelPlace,
   adapters: readonly WeightedAdapter[],
 ): Promise<ParameterSource> {
   const base = await inPlaceParameters(await located(weights, place));
-  const groups = groupByPath(adapters);
-  if (groups.size === 0) return base.source;
+  const modules = combineAdapters(adapters);
+  for (const module of modules) checkLayer(weights, module);
   const { store } = place;
-  const kept = new Map<string, FileSlice>();
-  const merged = new Map<string, Tensor<"float32">>();
-  const inMemory = store === undefined || mergedBytes(groups) <= store.mostInMemory;
-  for (const [path, parts] of groups) {
-    const weight = await mergedWeight(weights, path, parts);
-    if (inMemory) merged.set(`${path}.weight`, weight);
-    else kept.set(`${path}.weight`, await store.keep(weight));
+  const apart = store !== undefined && factorBytes(modules) > store.mostInMemory ? store : undefined;
+  const factor = async (name: string, tensor: Tensor): Promise<Value> =>
+    apart === undefined
+      ? constant(tensor)
+      : fileConstant(name, tensor.shape, "float32", await apart.keep(tensor as Tensor<"float32">));
+  const changes = new Map<string, ChangeFactors>();
+  for (const { path, down, up } of modules) {
+    changes.set(path, { down: await factor(loraDownName(path), down), up: await factor(loraUpName(path), up) });
   }
-  if (inMemory) return replacedParameters(base, merged).source;
-  return (name, shape) => {
-    const slice = kept.get(name);
-    return slice === undefined ? base.source(name, shape) : fileConstant(name, shape, "float32", slice);
-  };
+  return changes.size === 0 ? base.source : mergedSource(base.source, changes);
 }
 
-function mergedBytes(groups: ReadonlyMap<string, readonly WeightedModule[]>): number {
-  let elements = 0;
-  for (const [first] of groups.values()) elements += elementCount(loraWeightShape(first!.module));
-  return 4 * elements;
+function factorBytes(modules: readonly LoraModule[]): number {
+  return modules.reduce((sum, { down, up }) => sum + down.data.byteLength + up.data.byteLength, 0);
 }
 
-async function mergedWeight(
-  { tensors }: StoredWeights,
-  path: string,
-  parts: readonly WeightedModule[],
-): Promise<Tensor<"float32">> {
-  const stored = tensors.get(`${path}.weight`);
-  if (stored === undefined) throw new AdapterError(`${path}: an adapter changes this layer, but the model lacks it.`);
-  const weight = await readWeight(stored);
-  // A 1x1 convolution and a matrix hold the same numbers; the adapter has the shape that the model asks for.
-  const shape = loraWeightShape(parts[0]!.module);
-  const shaped = elementCount(shape) === elementCount(weight.shape) ? { ...weight, shape } : weight;
-  return mergeWeight(path, shaped, parts) as Tensor<"float32">;
+/** A 1x1 convolution and a matrix hold the same numbers, and files differ on which of them a layer is. */
+function checkLayer({ tensors }: StoredWeights, module: LoraModule): void {
+  const stored = tensors.get(`${module.path}.weight`);
+  if (stored === undefined)
+    throw new AdapterError(`${module.path}: an adapter changes this layer, but the model lacks it.`);
+  const { shape } = stored.entry;
+  const changed = loraWeightShape(module);
+  if (elementCount(shape) === elementCount(changed) && shape[0] === changed[0] && shape[1] === changed[1]) return;
+  throw new AdapterError(
+    `${module.path}: its weight is [${shape.join(", ")}] in the base, but the adapter changes one of [${changed.join(", ")}].`,
+  );
 }

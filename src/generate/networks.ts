@@ -6,7 +6,7 @@ import { unet } from "../models/unet/unet.ts";
 import type { Runtime, Session } from "../runtime/runtime.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
 import { encodeText } from "./encode-text.ts";
-import type { Model } from "./model.ts";
+import type { Model, UNetNetwork } from "./model.ts";
 import { type AutoencoderOptions, autoencoderDefaults, autoencoderRuns } from "./run-autoencoder.ts";
 import { pixelsPerLatent } from "./size.ts";
 
@@ -76,6 +76,11 @@ export interface Networks {
   decode(latents: Floats, signal?: AbortSignal): Promise<Floats>;
   /** Pictures `[n, 3, H, W]` in [-1, 1] to their latents. */
   encode(pictures: Floats, signal?: AbortSignal): Promise<EncodedPictures>;
+  /**
+   * Predicts with another U-Net from now on, such as one with other adapters. The sessions of the old one are freed; the
+   * text encoders and the autoencoder stay as they are.
+   */
+  replaceUNet(unet: UNetNetwork): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -93,6 +98,7 @@ export type Compile = (
 /** The networks of a model on a runtime; nothing is compiled yet. Options are about the autoencoder. */
 export function createNetworks(runtime: Runtime, model: Model, options: Partial<AutoencoderOptions> = {}): Networks {
   const sessions = new Map<string, Promise<Session>>();
+  let network = model.unet;
 
   const compiled: Compile = (name, shapes, build, folder = model.folder) => {
     const key = `${name} ${shapes.map(({ shape }) => shape.join("x")).join(" ")}`;
@@ -107,9 +113,10 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
     sessions.set(key, compiling);
     return compiling;
   };
-  const dispose = async (): Promise<void> => {
-    const opened = await Promise.allSettled(sessions.values());
-    sessions.clear();
+  const disposeOf = async (of: (key: string) => boolean): Promise<void> => {
+    const going = [...sessions].filter(([key]) => of(key));
+    for (const [key] of going) sessions.delete(key);
+    const opened = await Promise.allSettled(going.map(([, session]) => session));
     for (const one of opened) if (one.status === "fulfilled") await one.value.dispose();
   };
 
@@ -121,14 +128,22 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
       const told = withSizes(model, request);
       const tensors = Object.entries(told) as [string, Floats][];
       const given = tensors.map(([, tensor]) => tensor);
-      const session = await compiled("U-Net", given, () => ({ output: unetGraph(model, told) }));
-      return read(session, Object.fromEntries(tensors), "output", signal);
+      const unet = network;
+      const session = await compiled(unetName, given, () => ({ output: unetGraph(unet, told) }));
+      return read(session, { ...unet.slots?.inputs, ...Object.fromEntries(tensors) }, "output", signal);
     },
     decode: autoencoder.decode,
     encode: autoencoder.encode,
-    dispose,
+    async replaceUNet(unet) {
+      network = unet;
+      await disposeOf((key) => key.startsWith(`${unetName} `));
+    },
+    dispose: () => disposeOf(() => true),
   };
 }
+
+/** What the sessions of the U-Net are called. */
+const unetName = "U-Net";
 
 async function read(
   session: Session,
@@ -140,10 +155,9 @@ async function read(
   return results[output] as Floats;
 }
 
-function unetGraph(model: Model, request: UNetRequest): Value {
-  const { config, source } = model.unet;
+function unetGraph({ config, source, slots }: UNetNetwork, request: UNetRequest): Value {
   const { latents, timesteps, context, guidance, pooled, sizes } = request;
-  const output = unet(layers(source), config, {
+  const output = unet(layers(source, slots?.rule), config, {
     latents: swapBatchAndChannels(input("latents", latents.shape)),
     timesteps: input("timesteps", timesteps.shape),
     context: input("context", context.shape),

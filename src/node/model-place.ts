@@ -1,19 +1,19 @@
 import { type FileHandle, mkdtemp, open, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, relative, sep } from "node:path";
-import type { MergedStore, ModelPlace } from "../generate/model.ts";
+import type { FactorStore, ModelPlace } from "../generate/model.ts";
 
 /** Where a model's files lie for the runtime; disposing it removes what was stored. */
 export type OwnedPlace = ModelPlace & AsyncDisposable;
 
-/** Merged weights beyond this are stored in a file: memory would hold them twice, in the runtime and outside of it. */
+/** Adapters' factors beyond this are stored in a file: memory would hold them twice, in the runtime and outside of it. */
 const mostInMemory = 2 ** 28;
 
 /**
  * The place of a folder's files, links followed: the runtime reads no file that lies outside of the folder it is given, and a
  * hub's cache has nothing but links. So it is given the root of the file system.
  * @param folder of the model
- * @param limit bytes of merged weights that stay in memory
+ * @param limit bytes of adapters' factors that stay in memory
  */
 export async function modelPlace(folder: string, limit: number = mostInMemory): Promise<OwnedPlace> {
   const real = await realpath(folder);
@@ -34,12 +34,12 @@ function temporaryStore(
   scratch: string,
   fromRoot: (path: string) => string,
   limit: number,
-): { readonly store: MergedStore; remove(): Promise<void> } {
+): { readonly store: FactorStore; remove(): Promise<void> } {
   let opened: Promise<{ readonly folder: string; readonly path: string; readonly handle: FileHandle }> | undefined;
   let end = 0;
   const begin = async () => {
     const folder = await mkdtemp(join(scratch, "fourstep-"));
-    const path = join(folder, "merged.bin");
+    const path = join(folder, "factors.bin");
     return { folder, path, handle: await open(path, "wx", 0o600) };
   };
   return {
