@@ -10,7 +10,7 @@ import type { PromptSyntax } from "../generate/prompt/syntax.ts";
 import type { Size } from "../generate/size.ts";
 import { samplerForStrength } from "../generate/strength.ts";
 import { readEmbeddings } from "../node/embedding-files.ts";
-import { resolveFiles, resolveModel } from "../node/hub-models.ts";
+import { resolveFiles, resolveModel } from "../node/hub/models.ts";
 import { adaptedModel, type ChosenAdapter, type OpenedModel, openModel, readLoras } from "../node/open-model.ts";
 import { makePictureFolder } from "../node/picture-files.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
@@ -26,9 +26,10 @@ import { fetchOptions } from "./fetching.ts";
 import { type GivenStart, planStart, readStart, type StartWishes } from "./given-start.ts";
 import type { Drawing } from "./picture-settings.ts";
 import { promptWarnings } from "./prompt-warnings.ts";
+import { openingOptions, type SingleFileWishes } from "./single-file-wishes.ts";
 
 /** What `fourstep generate` was told. */
-export interface GenerateOptions extends StartWishes, AutoencoderWishes {
+export interface GenerateOptions extends StartWishes, AutoencoderWishes, SingleFileWishes {
   readonly model?: string;
   readonly variant?: string;
   readonly lora?: readonly string[];
@@ -72,7 +73,7 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
   const { path, name } = await resolveModel(options.model ?? shippedModelFolder(), options.variant, fetching);
   const lora = await resolveFiles(options.lora, fetching);
   const embedding = await resolveFiles(options.embedding, fetching);
-  const opened = await openModel(path);
+  const opened = await openModel(path, openingOptions(options, context.env));
   const runtime = onnxRuntime();
   try {
     const chosen = await chooseModel(path, opened, { ...options, lora });

@@ -271,7 +271,7 @@ describe("errors of fourstep generate", () => {
       code: 2,
       stdout: "",
       stderr:
-        "fourstep: sd15.safetensors: this LoRA was made for Stable Diffusion 1, so it cannot be used with tiny; choose one trained on this model.\n",
+        "fourstep: sd15.safetensors: this LoRA was made for Stable Diffusion 1.5, so it cannot be used with tiny; choose one trained on this model.\n",
     });
   });
 

@@ -52,6 +52,20 @@ describe("a model in one file", () => {
     }
   });
 
+  it("is told what a folder says itself", async () => {
+    await expect(openModel("models/fourstep-64", { tokenizer })).rejects.toThrow("a folder says itself");
+    await expect(openModel("models/fourstep-64", { prediction: "epsilon" })).rejects.toThrow("leave that out");
+    const file = originalPath("sd2.safetensors");
+    const families = [await smallFamily("sd2")];
+    const told = async (prediction: "epsilon" | "v_prediction"): Promise<unknown> => {
+      const opened = await openModel(file, { families, tokenizer, prediction, env: env() });
+      await opened.folder.close();
+      const { prediction_type: type } = opened.files.scheduler;
+      return type;
+    };
+    expect([await told("epsilon"), await told("v_prediction")]).toEqual(["epsilon", "v_prediction"]);
+  });
+
   it("pads as its family was taught", async () => {
     const file = join(folder, "sdxl.safetensors");
     await cp(originalPath("sdxl.safetensors"), file);

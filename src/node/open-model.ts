@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { type LoadedAdapter, loadAdapter } from "../adapters/load.ts";
-import { AdapterError } from "../errors.ts";
+import { AdapterError, UsageError } from "../errors.ts";
 import { openFileSource } from "../formats/file-source.node.ts";
 import { openTensorFile } from "../formats/open-tensor-file.ts";
 import { unwrapStateDict } from "../formats/tensor-file.ts";
@@ -40,6 +40,9 @@ export interface OpenModelOptions extends Partial<OriginalOptions> {
  */
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
   const single = await isFile(path);
+  if (!single && (options.tokenizer !== undefined || options.prediction !== undefined)) {
+    throw new UsageError(`${path}: a folder says itself what its tokenizer is and what it predicts; leave that out.`);
+  }
   const folder = await openModelFolder(single ? dirname(path) : path);
   try {
     const place = await modelPlace(folder.path);

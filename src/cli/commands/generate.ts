@@ -3,6 +3,7 @@ import { promptSyntaxes } from "../../generate/prompt/syntax.ts";
 import { samplerNames } from "../../samplers/names.ts";
 import type { CliCommand, CliContext } from "../command.ts";
 import type { GenerateOptions } from "../draw-pictures.ts";
+import { addSingleFileOptions } from "../single-file-wishes.ts";
 import { collect, numberWithin, pictureSize, samplerChoice, wholeNumber } from "../values.ts";
 import { addPictureOptions } from "./picture-options.ts";
 
@@ -40,8 +41,8 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     .description("Draws pictures from a prompt and writes them as PNG files.")
     .argument("<prompt...>", "what the pictures show; the quotes may be left out")
     .option(
-      "--model <folder|id>",
-      "model folder as diffusers writes it, or a hub's owner/name[@revision] (default: the model that comes with the package)",
+      "--model <path|id>",
+      "folder as diffusers writes it, file in the original names, or a hub's owner/name[@revision] (default: the model that comes with the package)",
     )
     .option("--variant <name>", "form of the weights that is fetched of a hub's model, such as fp16")
     .option("--lora <file[:weight]>", "LoRA to add, weight 1 unless told; may be given more than once", collect)
@@ -65,7 +66,7 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     )
     .option("--size <WxH>", "in pixels (default: as the model was trained)", pictureSize)
     .option("--count <n>", "how many pictures", wholeNumber(1, 10000), 1);
-  addPictureOptions(command)
+  addSingleFileOptions(addPictureOptions(command))
     .option("--out <folder>", "where to write them", ".")
     .option("--json", "print one JSON object on stdout")
     .option("--no-preview", "do not show the pictures in the terminal")
