@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { UsageError } from "../errors.ts";
 import { infotextKeyword, parseInfotext } from "../formats/infotext.ts";
 import { readPngText } from "../formats/png-text.ts";
-import { resolveModel } from "../node/hub-models.ts";
+import { resolveModel } from "../node/hub/models.ts";
 import { describeFile, type LoraBase } from "../node/inspect-file.ts";
 import { describeFolder, readBase } from "../node/inspect-folder.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import type { HubOptions, HubProgress } from "../node/hub-snapshot.ts";
+import type { HubOptions, HubProgress } from "../node/hub/snapshot.ts";
 import { type CliContext, warn } from "./command.ts";
 
 /** How a command fetches from a hub: with a bar on a terminal, elsewhere one line for each repository. */

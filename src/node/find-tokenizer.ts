@@ -3,9 +3,9 @@ import { basename, dirname, join } from "node:path";
 import { CheckpointError, UsageError } from "../errors.ts";
 import { readTokenizer } from "../models/checkpoint/diffusers-folder.ts";
 import type { TokenizerFiles } from "../models/tokenizer/tokenizer-files.ts";
-import { cachedCommit, hubCache } from "./hub-cache.ts";
-import { defaultRevision } from "./hub-reference.ts";
-import { hubSettings } from "./hub-settings.ts";
+import { cachedCommit, hubCache } from "./hub/cache.ts";
+import { defaultRevision } from "./hub/reference.ts";
+import { hubSettings } from "./hub/settings.ts";
 import { openModelFolder } from "./model-folder.ts";
 
 /** Where the vocabulary of all Stable Diffusion models was published first. */

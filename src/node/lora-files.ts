@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
-import { cachedRepository } from "./hub-cache.ts";
+import { cachedRepository } from "./hub/cache.ts";
 
 /** A LoRA's file and how strongly it is applied. */
 export interface LoraChoice {

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import { type FileSource, openFileSource, writeFileAtomically } from "../formats/file-source.node.ts";
 import type { FolderReader } from "../models/checkpoint/folder-reader.ts";
-import { cachedRepository } from "./hub-cache.ts";
+import { cachedRepository } from "./hub/cache.ts";
 
 /** A model's folder on a disk; its files stay open until it is closed. */
 export interface ModelFolder extends FolderReader, AsyncDisposable {

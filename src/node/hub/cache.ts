@@ -1,9 +1,9 @@
 import { copyFile, mkdir, readdir, readFile, stat, statfs, symlink } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { UsageError } from "../errors.ts";
-import { writeFileAtomically } from "../formats/file-source.node.ts";
-import { type HubReference, isCommit } from "./hub-reference.ts";
-import type { HubSettings } from "./hub-settings.ts";
+import { UsageError } from "../../errors.ts";
+import { writeFileAtomically } from "../../formats/file-source.node.ts";
+import { type HubReference, isCommit } from "./reference.ts";
+import type { HubSettings } from "./settings.ts";
 
 /** One repository in the cache layout that all of the hub's libraries share. */
 export interface HubCache {

@@ -4,9 +4,9 @@ import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { downloadFile, fileDownloadInfo, HubApiError } from "@huggingface/hub";
-import { FormatError, RuntimeFailure } from "../errors.ts";
-import { isNetworkError, reasonOf } from "./hub-errors.ts";
-import type { HubSettings } from "./hub-settings.ts";
+import { FormatError, RuntimeFailure } from "../../errors.ts";
+import { isNetworkError, reasonOf } from "./errors.ts";
+import type { HubSettings } from "./settings.ts";
 
 /** A file of a repository at one commit. */
 export interface HubFile {

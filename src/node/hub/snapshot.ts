@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { listFiles, modelInfo } from "@huggingface/hub";
-import { FormatError, FourstepError, UsageError } from "../errors.ts";
+import { FormatError, FourstepError, UsageError } from "../../errors.ts";
+import { acquireLock } from "../run-lock.ts";
 import {
   cachedCommit,
   cachedFiles,
@@ -11,12 +12,11 @@ import {
   isFile,
   linkIntoSnapshot,
   writeRef,
-} from "./hub-cache.ts";
-import { downloadTo, type HubFile, type HubSource } from "./hub-download.ts";
-import { hubError, isUnreachable } from "./hub-errors.ts";
-import { defaultRevision, type HubReference, isCommit } from "./hub-reference.ts";
-import { type HubSettings, hubSettings } from "./hub-settings.ts";
-import { acquireLock } from "./run-lock.ts";
+} from "./cache.ts";
+import { downloadTo, type HubFile, type HubSource } from "./download.ts";
+import { hubError, isUnreachable } from "./errors.ts";
+import { defaultRevision, type HubReference, isCommit } from "./reference.ts";
+import { type HubSettings, hubSettings } from "./settings.ts";
 
 /** How far fetching has come. */
 export interface HubProgress {

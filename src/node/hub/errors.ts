@@ -1,7 +1,7 @@
 import { HubApiError } from "@huggingface/hub";
-import { type FourstepError, RuntimeFailure, UsageError } from "../errors.ts";
-import type { HubReference } from "./hub-reference.ts";
-import type { HubSettings } from "./hub-settings.ts";
+import { type FourstepError, RuntimeFailure, UsageError } from "../../errors.ts";
+import type { HubReference } from "./reference.ts";
+import type { HubSettings } from "./settings.ts";
 
 /** Whether nothing was heard from the hub at all, or it is out of order: the cache may still help. */
 export function isUnreachable(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { chooseLoraFile, chooseModelFiles } from "./hub-files.ts";
-import { parseHubReference } from "./hub-reference.ts";
-import { hubSettings } from "./hub-settings.ts";
+import { chooseLoraFile, chooseModelFiles } from "./files.ts";
+import { parseHubReference } from "./reference.ts";
+import { hubSettings } from "./settings.ts";
 
 const base = ["model_index.json", "unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"];
 const weights = (paths: readonly string[], variant?: string): readonly string[] =>

@@ -3,12 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { runFourstep } from "../../test/cli-run.ts";
-import { gitHash, type HubServer, isLarge, sha256, startHubServer } from "../../test/hub-server.ts";
-import { tinyLora, tinyModelFiles } from "../../test/tiny-model.ts";
-import { resolveFile, resolveModel } from "./hub-models.ts";
-import type { HubOptions, HubProgress } from "./hub-snapshot.ts";
-import { openModel } from "./open-model.ts";
+import { runFourstep } from "../../../test/cli-run.ts";
+import { gitHash, type HubServer, isLarge, sha256, startHubServer } from "../../../test/hub-server.ts";
+import { tinyLora, tinyModelFiles } from "../../../test/tiny-model.ts";
+import { openModel } from "../open-model.ts";
+import { resolveFile, resolveModel } from "./models.ts";
+import type { HubOptions, HubProgress } from "./snapshot.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);

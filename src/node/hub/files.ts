@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../../errors.ts";
 
 /** Which stored form of the weights is preferred: the author's main one, or a variant such as `fp16`. */
 export type WeightVariant = string | undefined;

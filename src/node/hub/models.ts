@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { UsageError } from "../errors.ts";
-import { chooseLoraFile, chooseModelFiles, type WeightVariant } from "./hub-files.ts";
-import { type HubReference, parseHubReference } from "./hub-reference.ts";
-import { fetchSnapshot, type HubOptions } from "./hub-snapshot.ts";
+import { UsageError } from "../../errors.ts";
+import { chooseLoraFile, chooseModelFiles, type WeightVariant } from "./files.ts";
+import { type HubReference, parseHubReference } from "./reference.ts";
+import { fetchSnapshot, type HubOptions } from "./snapshot.ts";
 
 /** A model or file on this machine, and what people call it. */
 export interface Resolved {
