@@ -80,6 +80,8 @@ export function smallNetworks({ asked = [], share = 0.5, encoded = [0, 0] }: Sma
       const shape = [1, 2, height! / 2, width! / 2];
       return { mean: filled(shape, encoded[0]), deviation: filled(shape, encoded[1]) };
     },
+    // They have no weights that adapters could change.
+    replaceUNet: async () => {},
     dispose: async () => {},
   };
 }
