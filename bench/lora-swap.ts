@@ -1,0 +1,183 @@
+/**
+ * What an exchange of LoRAs costs: seconds per hundred modules, in parts, on the U-Net of Stable Diffusion 1.5 with random
+ * weights, and how far merged weights are from sums in float64. Where other programs take the processor, compare the
+ * seconds of processor time, and ratios.
+ *
+ * Run: npm run bench:lora -- [--rank 64] [--size 64] [--steps 2] [--folder runs/bench-lora]
+ */
+import { mkdir, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { combineAdapters, type WeightedAdapter } from "../src/adapters/combine.ts";
+import type { LoraModule } from "../src/adapters/lora.ts";
+import { mergedSource } from "../src/adapters/merged-source.ts";
+import { adapterSlots } from "../src/adapters/slots.ts";
+import { targetModules } from "../src/adapters/targets.ts";
+import { openFileSource, writeFileAtomically } from "../src/formats/file-source.node.ts";
+import { readFloat32, readSafetensorsHeader } from "../src/formats/safetensors.ts";
+import { safetensorsPieces } from "../src/formats/safetensors-layout.ts";
+import { encode } from "../src/graph/encode.ts";
+import { constant, fileConstant, input, type Value } from "../src/graph/value.ts";
+import { stableDiffusion1 } from "../src/models/checkpoint/families/stable-diffusion-1.ts";
+import { layers, type ParameterSource, type WeightRule } from "../src/models/layers.ts";
+import { swapBatchAndChannels } from "../src/models/maps.ts";
+import { unetTable } from "../src/models/module-table.ts";
+import { unetConfig } from "../src/models/unet/config.ts";
+import { unet } from "../src/models/unet/unet.ts";
+import { onnxRuntime } from "../src/runtime/onnx-runtime.ts";
+import type { Session } from "../src/runtime/runtime.ts";
+import { counterNormal } from "../src/tensor/random/counter.ts";
+import { elementCount, float32, type Tensor } from "../src/tensor/tensor.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    rank: { type: "string", default: "64" },
+    size: { type: "string", default: "64" },
+    steps: { type: "string", default: "2" },
+    folder: { type: "string", default: "runs/bench-lora" },
+  },
+});
+const [rank, size, steps] = [options.rank, options.size, options.steps].map(Number) as [number, number, number];
+const weightFile = "unet.safetensors";
+const folder = resolve(options.folder);
+const path = `${folder}/${weightFile}`;
+const config = unetConfig(stableDiffusion1.unet);
+const table = unetTable(config);
+const adapted = targetModules(table.modules);
+
+/** Normal numbers of a standard deviation of 0.02; after a million they come again. */
+const noise = counterNormal(1, "lora swap", 0, 2 ** 20 + 7).map((x) => 0.02 * x);
+function random(shape: readonly number[]): Tensor<"float32"> {
+  const data = new Float32Array(elementCount(shape));
+  for (let at = 0; at < data.length; at += noise.length)
+    data.set(noise.subarray(0, Math.min(noise.length, data.length - at)), at);
+  return { type: "float32", shape, data };
+}
+
+/** The time that a piece of work takes, and the processor's, of all threads, in seconds. */
+interface Cost {
+  readonly wall: number;
+  readonly processor: number;
+}
+const line = (text: string): boolean => process.stdout.write(`${text}\n`);
+const columns = (name: string, { wall, processor }: Cost, unit: string): boolean =>
+  line(`${name.padEnd(46)} ${wall.toFixed(3).padStart(8)} s  processor ${processor.toFixed(3).padStart(8)} s  ${unit}`);
+async function timed<T>(work: () => T | Promise<T>): Promise<[T, Cost]> {
+  const [begin, before] = [performance.now(), process.cpuUsage()];
+  const result = await work();
+  const { user, system } = process.cpuUsage(before);
+  return [result, { wall: (performance.now() - begin) / 1000, processor: (user + system) / 1e6 }];
+}
+const perHundred = ({ wall, processor }: Cost): Cost => ({
+  wall: (100 * wall) / adapted.length,
+  processor: (100 * processor) / adapted.length,
+});
+const less = (a: Cost, b: Cost): Cost => ({ wall: a.wall - b.wall, processor: a.processor - b.processor });
+
+await mkdir(folder, { recursive: true });
+if ((await stat(path).catch(() => undefined)) === undefined) {
+  const pending = table.parameters.map(({ name, shape }) => ({
+    name,
+    shape,
+    type: "float32" as const,
+    bytes: async () => new Uint8Array(random(shape).data.buffer as ArrayBuffer),
+  }));
+  await writeFileAtomically(path, safetensorsPieces(pending));
+}
+await using file = await openFileSource(path);
+const header = await readSafetensorsHeader(file);
+const base: ParameterSource = (name, shape) => {
+  const { begin, end } = header.tensors.get(name)!;
+  return fileConstant(name, shape, "float32", { file: weightFile, offset: begin, length: end - begin });
+};
+const runtime = onnxRuntime();
+const lora = (): LoraModule[] =>
+  adapted.map(({ path: module, weight: [out = 0, ...inner] }) => ({
+    path: module,
+    down: random([rank, ...inner]),
+    up: random([out, rank, ...inner.slice(1).map(() => 1)]),
+    alpha: rank,
+  }));
+const merged = (modules: readonly LoraModule[]): ParameterSource =>
+  mergedSource(
+    base,
+    new Map(modules.map(({ path: module, down, up }) => [module, { down: constant(down), up: constant(up) }])),
+  );
+
+const shapes = { latents: [1, 4, size, size], timesteps: [1], context: [77, 768] } as const;
+const feeds = { latents: random(shapes.latents), timesteps: float32([1], [499]), context: random(shapes.context) };
+function compile(source: ParameterSource, rule?: WeightRule): Promise<Session> {
+  const value = (name: keyof typeof shapes): Value => input(name, shapes[name]);
+  const inputs = { latents: swapBatchAndChannels(value("latents")), timesteps: value("timesteps") };
+  const output = unet(layers(source, rule), config, { ...inputs, context: value("context") });
+  return runtime.compile(encode({ output: swapBatchAndChannels(output) }), { folder });
+}
+/** The cheapest step of several. */
+async function step(session: Session, more: Readonly<Record<string, Tensor>> = {}): Promise<Cost> {
+  let best: Cost | undefined;
+  for (let i = 0; i < steps; i++) {
+    const [, cost] = await timed(() => session.run({ ...more, ...feeds }));
+    if (best === undefined || cost.processor < best.processor) best = cost;
+  }
+  return best!;
+}
+async function compiledStep(source: ParameterSource): Promise<readonly [Cost, Cost]> {
+  const [session, compiling] = await timed(() => compile(source));
+  const running = await step(session);
+  await session.dispose();
+  return [compiling, running];
+}
+
+/** The largest difference of merged weights from sums in float64, over some elements of each shape. */
+async function largestError(modules: readonly LoraModule[]): Promise<number> {
+  const source = merged(modules);
+  let largest = 0;
+  const seen = new Set<string>();
+  for (const { path: module, weight } of adapted) {
+    if (seen.has(weight.join())) continue;
+    seen.add(weight.join());
+    const session = await runtime.compile(encode({ weight: source(`${module}.weight`, weight) }), { folder });
+    const sums = (await session.run({}))["weight"]!.data as Float32Array;
+    await session.dispose();
+    const { data } = await readFloat32(file, header, `${module}.weight`);
+    const { down, up } = modules.find((one) => one.path === module)!;
+    const width = sums.length / weight[0]!;
+    const ranks = down.shape[0]!;
+    for (let at = 0; at < sums.length; at += 997) {
+      const [row, column] = [Math.floor(at / width), at % width];
+      let exact = data[at]!;
+      for (let r = 0; r < ranks; r++) exact += Number(up.data[row * ranks + r]) * Number(down.data[r * width + column]);
+      largest = Math.max(largest, Math.abs(sums[at]! - exact));
+    }
+  }
+  return largest;
+}
+
+line(`${adapted.length} modules of rank ${rank}; a step at ${8 * size}x${8 * size}; per 100 modules:`);
+const adapters: readonly WeightedAdapter[] = [{ lambda: 0.8, modules: lora() }];
+const [modules, combining] = await timed(() => combineAdapters(adapters));
+const [baseCompile, baseStep] = await compiledStep(base);
+const [mergedCompile, mergedStep] = await compiledStep(merged(modules));
+const unit = "per 100 modules";
+columns("merged: factors put together", perHundred(combining), unit);
+columns("merged: sums, when the U-Net is compiled", perHundred(less(mergedCompile, baseCompile)), unit);
+columns("merged: the rest of compiling", perHundred(baseCompile), unit);
+columns(
+  "merged: the whole exchange",
+  perHundred(less(mergedCompile, { wall: -combining.wall, processor: -combining.processor })),
+  unit,
+);
+const slots = adapterSlots(adapted, rank);
+const [session, slotCompile] = await timed(() => compile(base, slots.rule));
+columns("slots: other adapters", perHundred((await timed(() => slots.fill(adapters)))[1]), unit);
+const lighter = adapters.map((one) => ({ ...one, lambda: 0.5 }));
+columns("slots: another weight", perHundred((await timed(() => slots.fill(lighter)))[1]), unit);
+columns("slots: compiling, once", slotCompile, "in all");
+const slotStep = await step(session, slots.inputs);
+await session.dispose();
+columns("a step without adapters", baseStep, "ratio 1.00");
+const ratio = ({ processor }: Cost): string => `ratio ${(processor / baseStep.processor).toFixed(2)}`;
+columns("a step, merged", mergedStep, ratio(mergedStep));
+columns("a step, slots", slotStep, ratio(slotStep));
+line(`largest difference of a merged weight from float64: ${(await largestError(modules)).toExponential(2)}`);
+await runtime.dispose();
