@@ -7,7 +7,9 @@ export { countLora } from "./adapters/count.ts";
 export { type LoadedAdapter, loadAdapter } from "./adapters/load.ts";
 export { type LoraModule, loraDelta } from "./adapters/lora.ts";
 export { loraRule } from "./adapters/lora-rule.ts";
+export { mergedSource } from "./adapters/merged-source.ts";
 export { saveAdapter } from "./adapters/save.ts";
+export { type AdapterSlots, adapterSlots } from "./adapters/slots.ts";
 export { lcmLoraTargets } from "./adapters/targets.ts";
 export { addTaskVectors, applyTaskVector, negateTaskVector, taskVector } from "./adapters/task-vector.ts";
 export { backward } from "./autodiff/backward.ts";
@@ -23,12 +25,15 @@ export {
   ShapeError,
   UsageError,
 } from "./errors.ts";
+export { openTensorFile } from "./formats/open-tensor-file.ts";
 export { decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";
-export { encodePrompt } from "./generate/conditioning.ts";
+export type { TensorFile } from "./formats/tensor-file.ts";
+export { readLocated, unwrapStateDict } from "./formats/tensor-file.ts";
+export { encodePrompt, type Prompt, type PromptReading, plainReading } from "./generate/conditioning.ts";
 export type { DrawingStep, DrawnPicture } from "./generate/drawing.ts";
 export { imageToImage } from "./generate/image-to-image.ts";
 export { inpainting } from "./generate/inpainting.ts";
-export { type Model, modelFromFolder } from "./generate/model.ts";
+export { type Model, modelFromFolder, unetFromFolder } from "./generate/model.ts";
 export { createNetworks, type Networks } from "./generate/networks.ts";
 export { type Pixels, toPixels } from "./generate/pixels.ts";
 export { textToImage } from "./generate/text-to-image.ts";
@@ -39,7 +44,9 @@ export { type Layers, layers, type ParameterSource } from "./models/layers.ts";
 export { unet } from "./models/unet/unet.ts";
 export { onnxRuntime } from "./runtime/onnx-runtime.ts";
 export type { Device, Runtime, Session } from "./runtime/runtime.ts";
+export { samplerNamed, samplerOfConfig } from "./samplers/names.ts";
 export { createSampler, type SamplerName, samplerNames } from "./samplers/registry.ts";
+export type { SamplerChoices, SamplerRequest } from "./samplers/request.ts";
 export type { Sampler, SamplingInput, SamplingStep } from "./samplers/sampler.ts";
 export { Mt19937 } from "./tensor/random/mt19937.ts";
 export { type DataType, filled, float32, int64, type Tensor } from "./tensor/tensor.ts";

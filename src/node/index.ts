@@ -1,4 +1,7 @@
-/** What Fourstep adds in Node: model folders, LoRA files, picture sets, workers. */
+/** What Fourstep adds in Node: models by folder, file or hub id, LoRA files, picture sets, workers. */
+
+export { resolveFile, resolveModel } from "./hub/models.ts";
+export { fetchSnapshot } from "./hub/snapshot.ts";
 export { openModelFolder, writeModelFolder } from "./model-folder.ts";
 export { adaptedModel, openModel, readLoras } from "./open-model.ts";
 export { openPictures } from "./open-pictures.ts";
