@@ -7,13 +7,13 @@ import { tinyLora, writeTinyModel } from "../../test/tiny-model.ts";
 import type { WeightedAdapter } from "../adapters/combine.ts";
 import { adapterSlots } from "../adapters/slots.ts";
 import { targetModules } from "../adapters/targets.ts";
+import { modelFromFolder, unetFromFolder } from "../generate/model.ts";
+import { createNetworks, type Networks } from "../generate/networks.ts";
 import { unetTable } from "../models/module-table.ts";
-import { type OpenedModel, openModel, readLoras } from "./open-model.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { float32 } from "../tensor/tensor.ts";
-import { modelFromFolder, unetFromFolder } from "../generate/model.ts";
-import { createNetworks, type Networks } from "../generate/networks.ts";
+import { type OpenedModel, openModel, readLoras } from "./open-model.ts";
 
 const runtime = onnxRuntime({ threads: 1 });
 let folder = "";

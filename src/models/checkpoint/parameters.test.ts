@@ -5,7 +5,7 @@ import { encodeSafetensors } from "../../formats/safetensors.ts";
 import { float32ToFloat16 } from "../../tensor/float16.ts";
 import { float32, type Tensor } from "../../tensor/tensor.ts";
 import type { FolderReader } from "./folder-reader.ts";
-import { inPlaceParameters, loadWeights, memoryParameters, replacedParameters } from "./parameters.ts";
+import { inPlaceParameters, loadWeights, memoryParameters } from "./parameters.ts";
 import { readStoredWeights, type StoredWeights, storedWeights } from "./stored-weights.ts";
 
 /** A folder in memory. */
@@ -138,19 +138,5 @@ describe("parameters", () => {
     const parameters = await inPlaceParameters(weights);
     parameters.source("text_model.b", [1]);
     expect(parameters.unused()).toEqual(["text_model.a"]);
-  });
-
-  it("can be replaced one by one", async () => {
-    const base = memoryParameters(
-      new Map([
-        ["a", float32([1], [1])],
-        ["b", float32([1], [2])],
-      ]),
-      "base",
-    );
-    const merged = replacedParameters(base, new Map([["b", float32([1], [5])]]));
-    expect(merged.source("b", [1]).source).toMatchObject({ tensor: { data: Float32Array.of(5) } });
-    expect(merged.unused()).toEqual(["a"]);
-    expect(merged.source("a", [1]).source).toMatchObject({ tensor: { data: Float32Array.of(1) } });
   });
 });

@@ -69,21 +69,6 @@ export async function loadWeights(weights: StoredWeights): Promise<Map<string, T
   return tensors;
 }
 
-/** A source that answers with these tensors where it has them, and with another source elsewhere: merged weights over files. */
-export function replacedParameters(base: Parameters, tensors: ReadonlyMap<string, Tensor<"float32">>): Parameters {
-  const over = memoryParameters(tensors, "the replaced weights");
-  return {
-    source: (name, shape) => {
-      const inner = tensors.has(name) ? over.source(name, shape) : undefined;
-      if (inner === undefined) return base.source(name, shape);
-      // The tensor beneath is asked for as well, so that it does not count as left over.
-      base.source(name, shape);
-      return inner;
-    },
-    unused: () => [...new Set([...base.unused(), ...over.unused()])].sort(),
-  };
-}
-
 function liesReady({ type, begin, strides }: TensorEntry): boolean {
   return strides === undefined && readableInPlace.has(type) && begin % storedBytes(type) === 0;
 }
