@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "../node/no-telemetry.ts";
 import type { CliCommand, CliContext } from "./command.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";

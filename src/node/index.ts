@@ -1,5 +1,7 @@
 /** What Fourstep adds in Node: models by folder, file or hub id, LoRA files, picture sets, workers. */
 
+import "./no-telemetry.ts";
+
 export { resolveFile, resolveModel } from "./hub/models.ts";
 export { fetchSnapshot } from "./hub/snapshot.ts";
 export { openModelFolder, writeModelFolder } from "./model-folder.ts";
