@@ -29,7 +29,7 @@ export const dpmMultistepNames = {
   "dpmsolver++": "dpm-solver++",
   "sde-dpmsolver": "dpm-solver-sde",
   "sde-dpmsolver++": "dpm-solver++-sde",
-} as const satisfies Readonly<Record<DpmAlgorithm, string>>;
+} as const;
 
 /** From here on, lower orders at the end no longer help. */
 const manySteps = 15;

@@ -15,7 +15,7 @@ export const dpmSinglestepNames = {
   "dpmsolver++": "dpm-solver++-single",
   "sde-dpmsolver": "dpm-solver-sde-single",
   "sde-dpmsolver++": "dpm-solver++-sde-single",
-} as const satisfies Readonly<Record<DpmAlgorithm, string>>;
+} as const;
 
 /**
  * Single-step DPM-Solver and DPM-Solver++ (Lu et al. 2022): exponential integrators that ask the network within a step

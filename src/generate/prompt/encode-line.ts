@@ -34,7 +34,7 @@ export function encodeParsed(parsed: ParsedPrompt, encoder: WindowEncoder): Prom
 export async function padWindows(
   prompts: readonly EncodedPrompt[],
   encoder: WindowEncoder,
-  rows = Math.max(...prompts.map(({ states }) => states.shape[0]!)),
+  rows: number = Math.max(...prompts.map(({ states }) => states.shape[0]!)),
 ): Promise<EncodedPrompt[]> {
   if (prompts.every(({ states }) => states.shape[0] === rows)) return [...prompts];
   const { states: nothing } = await encoder.encode(emptyWindow(encoder).ids);
