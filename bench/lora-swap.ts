@@ -72,7 +72,10 @@ const perHundred = ({ wall, processor }: Cost): Cost => ({
   wall: (100 * wall) / adapted.length,
   processor: (100 * processor) / adapted.length,
 });
-const less = (a: Cost, b: Cost): Cost => ({ wall: a.wall - b.wall, processor: a.processor - b.processor });
+const sumOf = (a: Cost, b: Cost, times = 1): Cost => ({
+  wall: a.wall + times * b.wall,
+  processor: a.processor + times * b.processor,
+});
 
 await mkdir(folder, { recursive: true });
 if ((await stat(path).catch(() => undefined)) === undefined) {
@@ -156,28 +159,24 @@ async function largestError(modules: readonly LoraModule[]): Promise<number> {
 line(`${adapted.length} modules of rank ${rank}; a step at ${8 * size}x${8 * size}; per 100 modules:`);
 const adapters: readonly WeightedAdapter[] = [{ lambda: 0.8, modules: lora() }];
 const [modules, combining] = await timed(() => combineAdapters(adapters));
-const [baseCompile, baseStep] = await compiledStep(base);
-const [mergedCompile, mergedStep] = await compiledStep(merged(modules));
 const unit = "per 100 modules";
 columns("merged: factors put together", perHundred(combining), unit);
-columns("merged: sums, when the U-Net is compiled", perHundred(less(mergedCompile, baseCompile)), unit);
-columns("merged: the rest of compiling", perHundred(baseCompile), unit);
-columns(
-  "merged: the whole exchange",
-  perHundred(less(mergedCompile, { wall: -combining.wall, processor: -combining.processor })),
-  unit,
-);
 const slots = adapterSlots(adapted, rank);
-const [session, slotCompile] = await timed(() => compile(base, slots.rule));
 columns("slots: other adapters", perHundred((await timed(() => slots.fill(adapters)))[1]), unit);
 const lighter = adapters.map((one) => ({ ...one, lambda: 0.5 }));
 columns("slots: another weight", perHundred((await timed(() => slots.fill(lighter)))[1]), unit);
-columns("slots: compiling, once", slotCompile, "in all");
-const slotStep = await step(session, slots.inputs);
-await session.dispose();
+line(`merged: largest difference of a weight from float64 ${(await largestError(modules)).toExponential(2)}`);
+
+const [baseCompile, baseStep] = await compiledStep(base);
+columns("merged: compiling, without adapters", perHundred(baseCompile), unit);
 columns("a step without adapters", baseStep, "ratio 1.00");
 const ratio = ({ processor }: Cost): string => `ratio ${(processor / baseStep.processor).toFixed(2)}`;
+const [mergedCompile, mergedStep] = await compiledStep(merged(modules));
+columns("merged: sums, when the U-Net is compiled", perHundred(sumOf(mergedCompile, baseCompile, -1)), unit);
+columns("merged: the whole exchange", perHundred(sumOf(mergedCompile, combining)), unit);
 columns("a step, merged", mergedStep, ratio(mergedStep));
+const [slotted, slotCompile] = await timed(() => compile(base, slots.rule));
+columns("slots: compiling, once", slotCompile, "in all");
+const slotStep = await step(slotted, slots.inputs);
 columns("a step, slots", slotStep, ratio(slotStep));
-line(`largest difference of a merged weight from float64: ${(await largestError(modules)).toExponential(2)}`);
 await runtime.dispose();
