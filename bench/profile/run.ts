@@ -47,7 +47,7 @@ const options: ProfilingOptions = {
   level: values.level as ProfilingOptions["level"],
   disabledOptimizers: values.without.split(",").filter((name) => name !== ""),
 };
-const shape = latentSize(model, { width: size, height: size });
+const [height, width] = latentSize(model, { width: size, height: size });
 const normal = (name: string, of: readonly number[]) =>
   float32(
     of,
@@ -58,7 +58,7 @@ const normal = (name: string, of: readonly number[]) =>
       of.reduce((a, b) => a * b),
     ),
   );
-const { channels, height, width } = { channels: model.unet.config.inChannels, ...shape };
+const channels = model.unet.config.inChannels;
 
 const peak = await matrixPeak(threads);
 const pages = [
