@@ -26,7 +26,7 @@ import { type ModelFolder, openModelFolder } from "./model-folder.ts";
 export async function describeFolder(path: string): Promise<ModelDescription | BarePartDescription> {
   await using folder = await openModelFolder(path);
   const part = !(await folder.exists("model_index.json")) && (await folder.exists("config.json"));
-  return part ? describePartFolder(folder) : describeModel(await readDiffusersModel(folder));
+  return part ? await describePartFolder(folder) : describeModel(await readDiffusersModel(folder));
 }
 
 async function describePartFolder(folder: ModelFolder): Promise<BarePartDescription> {

@@ -40,9 +40,6 @@ export interface OpenModelOptions extends Partial<OriginalOptions> {
  */
 export async function openModel(path: string, options: OpenModelOptions = {}): Promise<OpenedModel> {
   const single = await isFile(path);
-  if (!single && (options.tokenizer !== undefined || options.prediction !== undefined)) {
-    throw new UsageError(`${path}: a folder says itself what its tokenizer is and what it predicts; leave that out.`);
-  }
   const folder = await openModelFolder(single ? dirname(path) : path);
   try {
     const place = await modelPlace(folder.path);
@@ -52,7 +49,7 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
     };
     return {
       folder: { ...folder, close, [Symbol.asyncDispose]: close },
-      files: single ? await readSingleFile(folder, path, options) : await readDiffusersModel(folder),
+      files: single ? await readSingleFile(folder, path, options) : await readFolder(folder, path, options),
       place,
     };
   } catch (error) {
@@ -63,6 +60,15 @@ export async function openModel(path: string, options: OpenModelOptions = {}): P
 
 async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
+
+async function readFolder(
+  folder: ModelFolder,
+  path: string,
+  { tokenizer, prediction }: OpenModelOptions,
+): Promise<DiffusersModel> {
+  if (tokenizer === undefined && prediction === undefined) return readDiffusersModel(folder);
+  throw new UsageError(`${path}: a folder says itself what its tokenizer is and what it predicts; leave that out.`);
 }
 
 async function readSingleFile(folder: ModelFolder, path: string, options: OpenModelOptions): Promise<DiffusersModel> {
