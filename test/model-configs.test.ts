@@ -10,7 +10,9 @@ const folder = new URL("../scripts/model/", import.meta.url);
 
 /** Which kind of training each config of the shipped model is for. */
 const kinds: Readonly<Record<string, TrainingKind>> = {
+  "autoencoder-shapes.json": "autoencoder",
   "autoencoder.json": "autoencoder",
+  "base-first.json": "base",
   "base.json": "base",
   "lcd.json": "lcd",
   "style-3d.json": "lora",
