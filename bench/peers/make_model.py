@@ -50,6 +50,15 @@ SCHEDULER = dict(
     beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1,
     set_alpha_to_one=False,
 )
+TOKENIZER = dict(
+    tokenizer_class="CLIPTokenizer",
+    model_max_length=77,
+    bos_token="<|startoftext|>",
+    eos_token="<|endoftext|>",
+    unk_token="<|endoftext|>",
+    pad_token="<|endoftext|>",
+    add_prefix_space=False,
+)
 
 
 def write(folder, tokenizer):
@@ -68,7 +77,10 @@ def write(folder, tokenizer):
     }
     save_file(named, folder / "text_encoder" / "model.safetensors", metadata={"format": "pt"})
     LCMScheduler(**SCHEDULER).save_pretrained(folder / "scheduler")
-    shutil.copytree(tokenizer, folder / "tokenizer")
+    (folder / "tokenizer").mkdir()
+    for name in ("vocab.json", "merges.txt"):
+        shutil.copy(tokenizer / name, folder / "tokenizer" / name)
+    (folder / "tokenizer" / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n")
     index = {
         "_class_name": "StableDiffusionPipeline",
         "_diffusers_version": "0.39.0",

@@ -23,6 +23,21 @@ function execute(command: string, args: readonly string[]): void {
 }
 
 /**
+ * Optimum asks for torchvision, which an index may offer for CUDA only where torch is for the processor; such a pair keeps
+ * transformers from being imported, and no contender uses it.
+ */
+function dropBrokenTorchvision(): void {
+  try {
+    execute(python, [
+      "-c",
+      "import torch, importlib.util as u; u.find_spec('torchvision') and __import__('torchvision')",
+    ]);
+  } catch {
+    execute(python, ["-m", "pip", "uninstall", "--quiet", "--yes", "torchvision"]);
+  }
+}
+
+/**
  * Makes the environment, unless it stands, and installs the packages of each peer in turn: one that cannot be installed
  * does not keep the others out.
  * @param hostPython a Python 3.11 or newer with venv
@@ -41,6 +56,7 @@ export async function installPeers(
     console.error(`installing ${wanted.join(", ")}`);
     try {
       execute(python, ["-m", "pip", "install", "--quiet", "--find-links", `${root}/wheels`, ...wanted]);
+      dropBrokenTorchvision();
       await writeFile(mark, list);
     } catch (error) {
       failures.set(peer, `could not be installed: ${lastLines(error)}`);
