@@ -5,7 +5,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // As src/node/no-telemetry.ts: its threads also crash, now and then, when worker threads end beside them.
+    // As src/node/no-telemetry.ts.
     env: { ORT_DISABLE_TELEMETRY: "1" },
     maxWorkers: 2,
     pool: "forks",

@@ -2,6 +2,7 @@ import type { OnnxModel } from "../graph/encode.ts";
 import type { OptimizerSettings, ParameterLayout, StepRequest, TrainingEngine } from "../training/engine.ts";
 import { initialVectors, restoreVectors, snapshot } from "../training/session-engine.ts";
 import type { TrainingVectors } from "../training/update.ts";
+import { barrierLength, releaseBarrier } from "./barrier.ts";
 import { startWorker } from "./start-worker.ts";
 import type { TrainingWorkerData, TrainingWorkerReply, TrainingWorkerStep } from "./training-worker.ts";
 import { workerCrew } from "./worker-crew.ts";
@@ -42,12 +43,13 @@ export async function parallelEngine(
     vectors,
     gradients: Array.from({ length: workerCount }, () => shared(new Float32Array(layout.length))),
     sums: new Float64Array(new SharedArrayBuffer(2 * workerCount * Float64Array.BYTES_PER_ELEMENT)),
-    barrier: new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)),
+    barrier: new Int32Array(new SharedArrayBuffer(barrierLength * Int32Array.BYTES_PER_ELEMENT)),
   };
   const crew = workerCrew<TrainingWorkerReply>(
-    data.gradients.map((_, index) =>
-      startWorker("training-worker", import.meta.url, { workerData: { ...data, index } }),
+    data.gradients.map(
+      (_, index) => () => startWorker("training-worker", import.meta.url, { workerData: { ...data, index } }),
     ),
+    { release: () => releaseBarrier(data.barrier) },
   );
   await crew.started();
   let done = 0;

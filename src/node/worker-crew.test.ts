@@ -17,11 +17,14 @@ afterEach(async () => {
 /** Workers that run the given bodies; `parentPort`, `index` and `gate` (shared, never opened) are at hand. */
 function crewOf(...bodies: readonly string[]): { crew: WorkerCrew<Reply>; workers: readonly Worker[] } {
   const gate = new Int32Array(new SharedArrayBuffer(4));
-  const workers = bodies.map((body, index) => {
+  const workers: Worker[] = [];
+  const starts = bodies.map((body, index) => () => {
     const code = `const { parentPort, workerData: { index, gate } } = require("node:worker_threads");\n${body}`;
-    return new Worker(code, { eval: true, workerData: { index, gate } });
+    const worker = new Worker(code, { eval: true, workerData: { index, gate } });
+    workers.push(worker);
+    return worker;
   });
-  const crew = workerCrew<Reply>(workers);
+  const crew = workerCrew<Reply>(starts, { patience: 50 });
   crews.push(crew);
   return { crew, workers };
 }
@@ -77,6 +80,22 @@ describe("workerCrew", () => {
   it("rejects when a worker cannot start", async () => {
     const { crew } = crewOf(doubling, `parentPort.postMessage({ kind: "failed", message: "The model is damaged." });`);
     await expect(crew.started()).rejects.toThrow("The model is damaged.");
+  });
+
+  it("lets workers end what they do before they are ended", async () => {
+    const flag = new Int32Array(new SharedArrayBuffer(8));
+    const waiting = onMessage(`Atomics.wait(flag, 0, 0); Atomics.store(flag, 1, 7); ${ready}`);
+    const code = `const { parentPort, workerData: flag } = require("node:worker_threads");\n${waiting}`;
+    const release = (): void => {
+      Atomics.store(flag, 0, 1);
+      Atomics.notify(flag, 0);
+    };
+    const crew = workerCrew<Reply>([() => new Worker(code, { eval: true, workerData: flag })], { release });
+    await crew.started();
+    const answer = expect(crew.ask([1])).rejects.toThrow("The training workers were disposed");
+    await crew.dispose();
+    await answer;
+    expect(Atomics.load(flag, 1)).toBe(7);
   });
 
   it("rejects what is under way when it is disposed, and disposes twice", async () => {

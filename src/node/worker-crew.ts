@@ -15,14 +15,22 @@ export interface WorkerCrew<Reply> {
    * @throws RuntimeFailure when a worker fails or ends, now or earlier
    */
   ask(messages: readonly unknown[]): Promise<readonly Reply[]>;
-  /** The replies that come unasked, once, when the workers have started. @throws RuntimeFailure as `ask` */
+  /** Starts the workers; their first replies, which come unasked. To be called once, first. @throws RuntimeFailure as `ask` */
   started(): Promise<readonly Reply[]>;
   /** Ends all threads, those included that wait for one another. */
   dispose(): Promise<void>;
 }
 
+export interface CrewOptions {
+  /** Lets workers go that wait for each other, so that each ends what it does and replies. */
+  readonly release?: () => void;
+  /** How long, in milliseconds, workers may take to reply before they are ended in the middle. */
+  readonly patience?: number;
+}
+
 interface Waiting<Reply> {
-  readonly replies: (Reply | undefined)[];
+  /** Of those workers alone that are asked. */
+  readonly replies: Map<number, Reply | undefined>;
   readonly resolve: (replies: readonly Reply[]) => void;
   readonly reject: (failure: RuntimeFailure) => void;
 }
@@ -30,16 +38,39 @@ interface Waiting<Reply> {
 /**
  * Joins workers to a crew. A worker that has failed never reaches the point where the others wait for it, so these are ended
  * with it: no thread is left blocked.
+ *
+ * They start and end one after another: ONNX Runtime's library, loaded or unloaded by two threads at once, crashes the
+ * process now and then (microsoft/onnxruntime issue 20084). It does so, too, when a thread is ended that is inside it.
  */
-export function workerCrew<Reply extends { readonly kind: string }>(workers: readonly Worker[]): WorkerCrew<Reply> {
+export function workerCrew<Reply extends { readonly kind: string }>(
+  starts: readonly (() => Worker)[],
+  { release = () => {}, patience = 60_000 }: CrewOptions = {},
+): WorkerCrew<Reply> {
+  const workers: Worker[] = [];
+  /** Workers that owe a reply. */
+  const busy = new Set<number>();
+  let onIdle = (): void => {};
   let failure: RuntimeFailure | undefined;
   let waiting: Waiting<Reply> | undefined;
   let ended: Promise<void> | undefined;
 
   const dispose = (): Promise<void> => {
     failure ??= new RuntimeFailure("The training workers were disposed; start an engine anew to train.");
-    ended ??= Promise.all(workers.map((worker) => worker.terminate())).then(() => {});
+    ended ??= endAll();
     return ended;
+  };
+  const endAll = async (): Promise<void> => {
+    release();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, patience);
+      onIdle = () => {
+        if (busy.size > 0) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      onIdle();
+    });
+    for (const worker of workers) await worker.terminate();
   };
   const fail = (reason: RuntimeFailure): void => {
     failure ??= reason;
@@ -54,39 +85,60 @@ export function workerCrew<Reply extends { readonly kind: string }>(workers: rea
   };
   const answer = (index: number, reply: Reply): void => {
     const one = waiting;
-    if (one === undefined) return;
-    one.replies[index] = reply;
-    const all = one.replies.filter((known) => known !== undefined);
-    if (all.length < workers.length) return;
+    if (one === undefined || failure !== undefined) return;
+    one.replies.set(index, reply);
+    const all = [...one.replies.values()].filter((known) => known !== undefined);
+    if (all.length < one.replies.size) return;
     waiting = undefined;
     one.resolve(all);
   };
 
-  workers.forEach((worker, index) => {
+  const rest = (index: number): void => {
+    busy.delete(index);
+    onIdle();
+  };
+  const listen = (worker: Worker, index: number): void => {
     worker
       .on("message", (message: Reply | WorkerFailed) => {
+        rest(index);
         if (isFailed(message)) fail(new RuntimeFailure(message.message));
         else answer(index, message);
       })
       .on("error", (error: Error) =>
         fail(new RuntimeFailure(`A training worker failed: ${error.message}`, { cause: error })),
       )
-      .on("exit", () =>
-        fail(new RuntimeFailure("A training worker ended unexpectedly; resume the run from its last checkpoint.")),
-      );
-  });
+      .on("exit", () => {
+        rest(index);
+        fail(new RuntimeFailure("A training worker ended unexpectedly; resume the run from its last checkpoint."));
+      });
+  };
 
-  const collect = (): Promise<readonly Reply[]> =>
+  const collect = (indices: Iterable<number>): Promise<readonly Reply[]> =>
     new Promise((resolve, reject) => {
-      if (failure === undefined) waiting = { replies: workers.map(() => undefined), resolve, reject };
+      const replies = new Map<number, Reply | undefined>(Array.from(indices, (index) => [index, undefined]));
+      if (failure === undefined) waiting = { replies, resolve, reject };
       else rejectAtEnd(reject, failure);
     });
   return {
-    started: collect,
+    async started() {
+      const first: Reply[] = [];
+      for (const [index, start] of starts.entries()) {
+        const reply = collect([index]);
+        if (failure === undefined) {
+          busy.add(index);
+          workers.push(start());
+          listen(workers[index]!, index);
+        }
+        first.push(...(await reply));
+      }
+      return first;
+    },
     ask(messages) {
-      const replies = collect();
+      const replies = collect(workers.keys());
       workers.forEach((worker, index) => {
-        if (failure === undefined) worker.postMessage(messages[index]);
+        if (failure !== undefined) return;
+        busy.add(index);
+        worker.postMessage(messages[index]);
       });
       return replies;
     },
