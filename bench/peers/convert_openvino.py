@@ -34,7 +34,7 @@ def export_tiny():
     for binary in whole.glob("*/*.bin"):
         if not binary.parent.name.startswith("vae_"):
             (part / binary.parent.name / binary.name).symlink_to(Path("../..") / whole.name / binary.relative_to(whole))
-    vae = AutoencoderTiny.from_pretrained(root / "taesd").eval()
+    vae = AutoencoderTiny.from_pretrained(root / "taesd").eval().requires_grad_(False)
 
     class Decoder(torch.nn.Module):
         def forward(self, latent_sample):

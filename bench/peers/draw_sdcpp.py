@@ -1,4 +1,7 @@
-"""stable-diffusion.cpp through its Python package. Run by bench/peers/run.ts; prints JSON lines."""
+"""stable-diffusion.cpp through its Python package. Run by bench/peers/run.ts; prints JSON lines.
+
+It keeps the kernels of convolutions in float16 whatever type it is asked for, so that its memory is not like the others'.
+"""
 import ctypes
 import importlib.metadata
 import re
@@ -21,7 +24,7 @@ def keep(level, text, data):
 tiny = settings["autoencoder"] == "tiny"
 model = StableDiffusion(
     model_path=settings["model"],
-    taesd_path=settings["taesdFile"] if tiny else "",
+    taesd_path=settings["taesdFolder"] + "/diffusion_pytorch_model.safetensors" if tiny else "",
     vae_decode_only=True,
     n_threads=settings["threads"],
     wtype="f32",
