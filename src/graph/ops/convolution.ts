@@ -4,7 +4,8 @@ import { dimension, expectRank, expectSameType } from "../shapes.ts";
 import type { Value } from "../value.ts";
 import { gemm } from "./product.ts";
 import { reshape } from "./structure.ts";
-import { winograd, winogradPays } from "./winograd.ts";
+import { winogradBlocks, winogradBlocksPay } from "./winograd-blocks.ts";
+import { winogradPlanes, winogradPlanesPay } from "./winograd-planes.ts";
 
 /** ONNX's own convolution of `[batch, channels, …spatial]` with `[out, channels / groups, …kernel]`. */
 export interface ConvolutionAttributes {
@@ -158,7 +159,7 @@ export interface Conv2dOptions {
 
 /**
  * Convolution of maps `[channels, batch, height, width]` with `w` `[out, channels / groups, kh, kw]` and a bias `[out]`.
- * A 1x1 kernel becomes a matrix product, a 3x3 kernel on small planes several. @throws ShapeError
+ * A 1x1 kernel becomes a matrix product, a 3x3 kernel several where that is faster. @throws ShapeError
  */
 export function conv2d(x: Value, w: Value, bias?: Value, options: Conv2dOptions = {}): Value {
   const { stride = 1, padding = 0, groups = 1 } = options;
@@ -172,6 +173,9 @@ export function conv2d(x: Value, w: Value, bias?: Value, options: Conv2dOptions 
     return reshape(gemm(reshape(w, [out, channels]), matrix, column), [out, ...positions]);
   }
   const same = w.shape[2] === 3 && w.shape[3] === 3 && stride === 1 && groups === 1 && pads.every((p) => p === 1);
-  if (same && x.shape[0] === w.shape[1] && w.type === x.type && winogradPays(x)) return winograd(x, w, bias);
+  if (same && x.shape[0] === w.shape[1] && w.type === x.type) {
+    if (winogradPlanesPay(x)) return winogradPlanes(x, w, bias);
+    if (winogradBlocksPay(x, w)) return winogradBlocks(x, w, bias);
+  }
   return apply1(conv2dOperation, bias === undefined ? [x, w] : [x, w, bias], { stride, pads, groups });
 }

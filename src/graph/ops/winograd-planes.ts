@@ -1,42 +1,12 @@
 import { constant, type Value } from "../value.ts";
 import { gemm, matmul } from "./product.ts";
 import { expand, reshape, transpose } from "./structure.ts";
+import { dataLine, kernelsAtPoints, type Matrix, points, resultLine, tile } from "./winograd-transforms.ts";
 
 /*
- * Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"):
- * a tile of 4x4 results takes 36 products per pair of channels where a plain convolution takes 144. On maps as small as
- * ours each transform of a whole plane is one matrix, so all of it is matrix products, forward and in reverse.
+ * On maps as small as ours in training each of Winograd's transforms of a whole plane is one matrix, so all of it is
+ * matrix products, forward and in reverse.
  */
-
-/** Points of the transformed tile on one axis. */
-const points = 6;
-const tile = 4;
-
-/** Data, kernel and result in one dimension: y = At ((G g) * (Bt d)), for the points 0, 1, -1, 2, -2 and infinity. */
-const dataTransform = [
-  [4, 0, -5, 0, 1, 0],
-  [0, -4, -4, 1, 1, 0],
-  [0, 4, -4, -1, 1, 0],
-  [0, -2, -1, 2, 1, 0],
-  [0, 2, -1, -2, 1, 0],
-  [0, 4, 0, -5, 0, 1],
-] as const;
-const kernelTransform = [
-  [1 / 4, 0, 0],
-  [-1 / 6, -1 / 6, -1 / 6],
-  [-1 / 6, 1 / 6, -1 / 6],
-  [1 / 24, 1 / 12, 1 / 6],
-  [1 / 24, -1 / 12, 1 / 6],
-  [0, 0, 1],
-] as const;
-const resultTransform = [
-  [1, 1, 1, 1, 1, 0],
-  [0, 1, -1, 2, -2, 0],
-  [0, 1, 1, 4, 4, 0],
-  [0, 1, -1, 8, -8, 1],
-] as const;
-
-type Matrix = readonly (readonly number[])[];
 
 /** Rows (point of the first axis, of the second, row of the first, of the second); columns likewise. */
 function product(vertical: Matrix, horizontal: Matrix, rowsPerPoint: readonly [number, number]): Float32Array {
@@ -54,22 +24,6 @@ function product(vertical: Matrix, horizontal: Matrix, rowsPerPoint: readonly [n
   return Float32Array.from(values);
 }
 
-/** The transform of a line of `size` pixels with a zero at both ends: rows (point, tile), columns pixels. */
-const dataLine = (size: number): Matrix =>
-  dataTransform.flatMap((row) =>
-    Array.from({ length: size / tile }, (_, t) =>
-      Array.from({ length: size }, (_, pixel) => row[pixel - t * tile + 1] ?? 0),
-    ),
-  );
-
-/** The transposed transform of the results: rows (point, tile), columns pixels. */
-const resultLine = (size: number): Matrix =>
-  Array.from({ length: points }, (_, p) =>
-    Array.from({ length: size / tile }, (_, t) =>
-      Array.from({ length: size }, (_, pixel) => resultTransform[pixel - t * tile]?.[p] ?? 0),
-    ),
-  ).flat();
-
 const matrix = (rows: number, data: Float32Array): Value =>
   constant({ type: "float32", shape: [rows, data.length / rows], data });
 
@@ -77,8 +31,8 @@ const planeMatrices = (height: number, width: number): { readonly data: Value; r
   const tiles = [height / tile, width / tile] as const;
   const rows = points * points * tiles[0] * tiles[1];
   return {
-    data: matrix(rows, product(dataLine(height), dataLine(width), tiles)),
-    result: matrix(rows, product(resultLine(height), resultLine(width), tiles)),
+    data: matrix(rows, product(dataLine(tiles[0], height, 0), dataLine(tiles[1], width, 0), tiles)),
+    result: matrix(rows, product(resultLine(tiles[0], height), resultLine(tiles[1], width), tiles)),
   };
 };
 
@@ -87,17 +41,16 @@ const sizes = [4, 8] as const;
 const planes: ReadonlyMap<string, ReturnType<typeof planeMatrices>> = new Map(
   sizes.flatMap((height) => sizes.map((width) => [`${height}x${width}`, planeMatrices(height, width)])),
 );
-const kernelMatrix: Value = matrix(points * points, product(kernelTransform, kernelTransform, [1, 1]));
 
 /** Fewer columns than this and the transformed kernels, four times the plain ones, are read for too little. */
 const leastColumns = 16;
 
 /**
- * Whether `winograd` computes a 3x3 convolution with stride 1 and a border of zeros, and faster: planes of 4 or 8 pixels
+ * Whether `winogradPlanes` computes a 3x3 convolution with stride 1 and a border of zeros, and faster: planes of 4 or 8 pixels
  * a side in a batch that is large enough (measured on one core: 1.6 times at 8x8, 1.8 to 2.3 times at 4x4, batch 16).
  * @param x maps `[channels, batch, height, width]`
  */
-export function winogradPays({ shape, type }: Value): boolean {
+export function winogradPlanesPay({ shape, type }: Value): boolean {
   const [, batch, height, width] = shape as [number, number, number, number];
   const tiles = (height * width) / (tile * tile);
   return type === "float32" && planes.has(`${height}x${width}`) && batch * tiles >= leastColumns;
@@ -105,9 +58,9 @@ export function winogradPays({ shape, type }: Value): boolean {
 
 /**
  * 3x3 convolution with stride 1 and padding 1 of maps `[channels, batch, height, width]` with `w` `[out, channels, 3, 3]`
- * and a bias `[out]`. Its gradient is that of the products it is made of. `x` must pass `winogradPays`.
+ * and a bias `[out]`. Its gradient is that of the products it is made of. `x` must pass `winogradPlanesPay`.
  */
-export function winograd(x: Value, w: Value, bias?: Value): Value {
+export function winogradPlanes(x: Value, w: Value, bias?: Value): Value {
   const [channels, batch, height, width] = x.shape as [number, number, number, number];
   const out = w.shape[0]!;
   const all = points * points;
@@ -115,8 +68,6 @@ export function winograd(x: Value, w: Value, bias?: Value): Value {
   const tiles = pixels / (tile * tile);
   const plane = planes.get(`${height}x${width}`)!;
 
-  const kernel = reshape(transpose(w, [2, 3, 0, 1]), [9, out * channels]);
-  const kernels = reshape(gemm(kernelMatrix, kernel), [all, out, channels]);
   const spread = reshape(gemm(plane.data, reshape(x, [channels * batch, pixels]), undefined, { transposeB: true }), [
     all,
     tiles,
@@ -124,7 +75,7 @@ export function winograd(x: Value, w: Value, bias?: Value): Value {
     batch,
   ]);
   const data = reshape(transpose(spread, [0, 2, 1, 3]), [all, channels, tiles * batch]);
-  const results = reshape(matmul(kernels, data), [all, out, tiles, batch]);
+  const results = reshape(matmul(kernelsAtPoints(w), data), [all, out, tiles, batch]);
   const collected = reshape(transpose(results, [0, 2, 1, 3]), [all * tiles, out * batch]);
   const column =
     bias === undefined ? undefined : reshape(expand(reshape(bias, [out, 1]), [out, batch]), [out * batch, 1]);
