@@ -1,10 +1,11 @@
-import { encode as encodeGraph } from "../graph/encode.ts";
+import { encodePrepared } from "../graph/prepare.ts";
 import { input, type Value } from "../graph/value.ts";
 import { layers } from "../models/layers.ts";
 import { swapBatchAndChannels } from "../models/maps.ts";
+import { unetTable } from "../models/module-table.ts";
 import { unet } from "../models/unet/unet.ts";
-import type { Runtime, Session } from "../runtime/runtime.ts";
-import { float32, type Tensor } from "../tensor/tensor.ts";
+import type { CompileOptions, Runtime, Session } from "../runtime/runtime.ts";
+import { elementCount, float32, type Tensor } from "../tensor/tensor.ts";
 import { encodeText } from "./encode-text.ts";
 import type { Model, UNetNetwork } from "./model.ts";
 import { type AutoencoderOptions, autoencoderDefaults, autoencoderRuns } from "./run-autoencoder.ts";
@@ -77,8 +78,9 @@ export interface Networks {
   /** Pictures `[n, 3, H, W]` in [-1, 1] to their latents. */
   encode(pictures: Floats, signal?: AbortSignal): Promise<EncodedPictures>;
   /**
-   * Predicts with another U-Net from now on, such as one with other adapters. The sessions of the old one are freed; the
-   * text encoders and the autoencoder stay as they are.
+   * Predicts with another U-Net from now on, such as one with other adapters: what they change is computed at the next
+   * prediction, and where its size and the changed layers are those of the last, nothing is compiled. The text encoders and
+   * the autoencoder stay as they are.
    */
   replaceUNet(unet: UNetNetwork): Promise<void>;
   dispose(): Promise<void>;
@@ -86,26 +88,29 @@ export interface Networks {
 
 /**
  * Compiles a graph for tensors of given shapes, or finds the session where that was done before.
- * @param folder where the graph's files lie; the model's unless told
+ * @param options its folder is where the graph's files lie; the model's unless told
  */
 export type Compile = (
   name: string,
   shapes: readonly Tensor[],
   build: () => Record<string, Value>,
-  folder?: string,
+  options?: CompileOptions,
 ) => Promise<Session>;
 
 /** The networks of a model on a runtime; nothing is compiled yet. Options are about the autoencoder. */
 export function createNetworks(runtime: Runtime, model: Model, options: Partial<AutoencoderOptions> = {}): Networks {
   const sessions = new Map<string, Promise<Session>>();
   let network = model.unet;
+  /** The session of the U-Net before, whose place the next may take. */
+  let outdated: Promise<Session> | undefined;
 
-  const compiled: Compile = (name, shapes, build, folder = model.folder) => {
+  const compiled: Compile = (name, shapes, build, options = {}) => {
     const key = `${name} ${shapes.map(({ shape }) => shape.join("x")).join(" ")}`;
     const known = sessions.get(key);
     if (known !== undefined) return known;
+    const { folder = model.folder, ...others } = options;
     const compiling = Promise.resolve()
-      .then(() => runtime.compile(encodeGraph(build()), folder === undefined ? {} : { folder }))
+      .then(() => runtime.compile(encodePrepared(build()), { ...(folder === undefined ? {} : { folder }), ...others }))
       .catch((error: unknown) => {
         sessions.delete(key);
         throw error;
@@ -113,11 +118,10 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
     sessions.set(key, compiling);
     return compiling;
   };
-  const disposeOf = async (of: (key: string) => boolean): Promise<void> => {
+  const take = (of: (key: string) => boolean): Promise<Session>[] => {
     const going = [...sessions].filter(([key]) => of(key));
     for (const [key] of going) sessions.delete(key);
-    const opened = await Promise.allSettled(going.map(([, session]) => session));
-    for (const one of opened) if (one.status === "fulfilled") await one.value.dispose();
+    return going.map(([, session]) => session);
   };
 
   const autoencoder = autoencoderRuns(model, compiled, { ...autoencoderDefaults, ...options });
@@ -129,18 +133,40 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
       const tensors = Object.entries(told) as [string, Floats][];
       const given = tensors.map(([, tensor]) => tensor);
       const unet = network;
-      const session = await compiled(unetName, given, () => ({ output: unetGraph(unet, told) }));
+      const replacing = await settled(outdated);
+      outdated = undefined;
+      const session = await compiled(unetName, given, () => ({ output: unetGraph(unet, told) }), {
+        layouts: !isLarge(unet),
+        ...(replacing === undefined ? {} : { replacing }),
+      });
       return read(session, { ...unet.slots?.inputs, ...Object.fromEntries(tensors) }, "output", signal);
     },
     decode: autoencoder.decode,
     encode: autoencoder.encode,
     async replaceUNet(unet) {
       network = unet;
-      await disposeOf((key) => key.startsWith(`${unetName} `));
+      const old = take((key) => key.startsWith(`${unetName} `));
+      const last = old.pop();
+      await disposeAll([outdated, ...old]);
+      outdated = last;
     },
-    dispose: () => disposeOf(() => true),
+    dispose: () => disposeAll([outdated, ...take(() => true)]),
   };
 }
+
+/** A session that was compiled; undefined when that failed, or there is none. */
+const settled = (session: Promise<Session> | undefined): Promise<Session | undefined> =>
+  session === undefined ? Promise.resolve(undefined) : session.catch(() => undefined);
+
+async function disposeAll(sessions: readonly (Promise<Session> | undefined)[]): Promise<void> {
+  for (const session of sessions) await (await settled(session))?.dispose();
+}
+
+/** From so many parameters on, bringing weights into the runtime's layouts takes longer than it saves in some pictures. */
+const largeModel = 2 ** 26;
+
+const isLarge = ({ config }: UNetNetwork): boolean =>
+  unetTable(config).parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0) >= largeModel;
 
 /** What the sessions of the U-Net are called. */
 const unetName = "U-Net";

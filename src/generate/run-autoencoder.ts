@@ -55,7 +55,7 @@ export function autoencoderRuns(model: Model, compile: Compile, options: Autoenc
         `${half} ${computed}`,
         [part],
         () => ({ output: graphs[half](autoencoder, part.shape, computed) }),
-        folder,
+        folder === undefined ? {} : { folder },
       );
       const results = await session.run({ input: part }, signal === undefined ? {} : { signal });
       return results["output"] as Floats;

@@ -23,6 +23,8 @@ export interface OnnxModel {
   readonly outputs: readonly string[];
   /** Files that hold constants in place, relative to the folder that is given to the runtime. */
   readonly files: readonly string[];
+  /** Graphs without inputs whose results are inputs of this one, beside `inputs`: computed once, when it is compiled. */
+  readonly preparations?: readonly OnnxModel[];
 }
 
 const opset = 20;
@@ -77,8 +79,12 @@ const valueInfo = (name: string, value: Value): ProtobufWriter => {
 const contentKey = (tensor: Tensor): string => `${tensor.type}[${tensor.shape.join(",")}]=${bytesOf(tensor).join(",")}`;
 
 /** The names that a graph's builder chose. @throws FormatError when an input and a result share one */
-function givenNames(order: readonly Operation[], results: readonly [string, Value][]): ReadonlySet<string> {
-  const names = new Set<string>();
+function givenNames(
+  order: readonly Operation[],
+  results: readonly [string, Value][],
+  prepared: ReadonlyMap<Value, string>,
+): ReadonlySet<string> {
+  const names = new Set<string>(prepared.values());
   const addInput = ({ source }: Value): void => {
     if (source.kind === "input") names.add(source.name);
   };
@@ -96,9 +102,13 @@ function givenNames(order: readonly Operation[], results: readonly [string, Valu
 /**
  * Writes the graph that computes `outputs` as an ONNX model. Equal small constants are written once, as are constants
  * that share their tensor or their place in a file.
+ * @param prepared values that are not computed but come in by these names; they are not among the model's `inputs`
  * @throws FormatError when two different inputs, or an input and a result, share one name
  */
-export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
+export function encode(
+  outputs: Readonly<Record<string, Value>>,
+  prepared: ReadonlyMap<Value, string> = new Map(),
+): OnnxModel {
   const graph = new ProtobufWriter();
   const names = new Map<Value, string>();
   const inputs = new Map<string, Value>();
@@ -107,8 +117,11 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
   const initializers: ProtobufWriter[] = [];
   const large: { readonly name: string; readonly tensor: Tensor; readonly data: Uint8Array }[] = [];
   const results = Object.entries(outputs);
-  const order = operationsInOrder(results.map(([, value]) => value));
-  const given = givenNames(order, results);
+  const order = operationsInOrder(
+    results.map(([, value]) => value),
+    new Set(prepared.keys()),
+  );
+  const given = givenNames(order, results, prepared);
   let counter = 0;
   const freshName = (): string => {
     const name = `v${counter++}`;
@@ -157,7 +170,7 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
     }
   };
   const nameOf = (value: Value): string => {
-    const known = names.get(value);
+    const known = names.get(value) ?? prepared.get(value);
     if (known !== undefined) return known;
     const name = leafName(value);
     names.set(value, name);
@@ -205,6 +218,7 @@ export function encode(outputs: Readonly<Record<string, Value>>): OnnxModel {
     graph.message(5, apartTensor(name, tensor, { file: path, offset: 0, length: data.length }));
   }
   for (const [name, value] of inputs) graph.message(11, valueInfo(name, value));
+  for (const [value, name] of prepared) graph.message(11, valueInfo(name, value));
   for (const [name, value] of results) graph.message(12, valueInfo(name, value));
   const operatorSet = (domain: string, version: number): ProtobufWriter =>
     new ProtobufWriter().string(1, domain).int(2, version);

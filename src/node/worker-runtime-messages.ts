@@ -10,7 +10,14 @@ export type WorkerRuntimeData = Partial<OnnxRuntimeOptions>;
 
 /** What it is asked; sessions go by numbers that the asker chooses. */
 export type WorkerRuntimeQuestion =
-  | { readonly kind: "compile"; readonly session: number; readonly model: OnnxModel; readonly options: CompileOptions }
+  | {
+      readonly kind: "compile";
+      readonly session: number;
+      readonly model: OnnxModel;
+      readonly options: Omit<CompileOptions, "replacing">;
+      /** The session that the new one takes the place of. */
+      readonly replacing?: number;
+    }
   | { readonly kind: "run"; readonly session: number; readonly inputs: Tensors; readonly into: Tensors }
   | { readonly kind: "release"; readonly session: number }
   | { readonly kind: "close" };

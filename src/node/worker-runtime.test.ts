@@ -49,6 +49,19 @@ describe("workerRuntime", () => {
     expect(Array.from(one.data)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  test("lets a session take the place of another", async () => {
+    const other = workerRuntime({ threads: 1 });
+    const before = await runtime.compile(sums);
+    const model = encode({ sum: add(a, mul(a, b)) });
+    const next = await runtime.compile(model, { replacing: before });
+    expect((await next.run({ a: one, b: two }))["sum"]).toEqual(float32([2, 3], [3, 6, 9, 16, 20, 24]));
+    await expect(before.run({ a: one, b: two })).rejects.toThrow("This session was disposed");
+    const elsewhere = await other.compile(model, { replacing: next });
+    expect((await elsewhere.run({ a: one, b: two }))["sum"]).toEqual(float32([2, 3], [3, 6, 9, 16, 20, 24]));
+    await expect(next.run({ a: one, b: two })).rejects.toThrow("This session was disposed");
+    await other.dispose();
+  });
+
   test("takes parts of larger arrays and shared memory", async () => {
     const session = await runtime.compile(sums);
     const part = { ...one, data: Float32Array.of(9, 1, 2, 3, 4, 5, 6, 9).subarray(1, 7) };

@@ -29,9 +29,27 @@ function runQuestion(session: number, model: OnnxModel, inputs: Tensors, into: T
   return { message, transfer };
 }
 
-function workerSession(channel: Channel, session: number, model: OnnxModel): Session {
+/** Sessions of workers, to be named to their worker, and how each is marked as gone. */
+interface WorkerSession extends Session {
+  readonly channel: Channel;
+  readonly number: number;
+  /** No longer to be used: another takes its place. */
+  retire(): boolean;
+}
+
+const isWorkerSession = (session: Session | undefined, channel: Channel): session is WorkerSession =>
+  session !== undefined && "channel" in session && session.channel === channel;
+
+function workerSession(channel: Channel, session: number, model: OnnxModel): WorkerSession {
   let disposed = false;
   return {
+    channel,
+    number: session,
+    retire() {
+      const first = !disposed;
+      disposed = true;
+      return first;
+    },
     inputs: model.inputs,
     outputs: model.outputs,
     async run(inputs: Tensors, { signal, into = {} }: RunOptions = {}): Promise<Tensors> {
@@ -68,7 +86,11 @@ export function workerRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtim
     device: options.device ?? onnxRuntimeDefaults.device,
     async compile(model: OnnxModel, compileOptions: CompileOptions = {}): Promise<Session> {
       const session = sessions++;
-      await ask(channel, { kind: "compile", session, model, options: compileOptions });
+      const { replacing, ...wishes } = compileOptions;
+      const known = isWorkerSession(replacing, channel) ? replacing : undefined;
+      if (known === undefined) await replacing?.dispose();
+      const before = known?.retire() === true ? { replacing: known.number } : {};
+      await ask(channel, { kind: "compile", session, model, options: wishes, ...before });
       return workerSession(channel, session, model);
     },
     dispose(): Promise<void> {

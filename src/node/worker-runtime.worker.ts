@@ -25,9 +25,17 @@ const mapTensors = (tensors: Readonly<Record<string, Tensor>>, f: (x: Tensor) =>
 
 async function answer(question: Exclude<WorkerRuntimeQuestion, { kind: "close" }>): Promise<WorkerRuntimeAnswer> {
   switch (question.kind) {
-    case "compile":
-      sessions.set(question.session, await runtime.compile(question.model, question.options));
+    case "compile": {
+      const { session, model, options, replacing } = question;
+      const before = replacing === undefined ? undefined : sessions.get(replacing);
+      if (replacing !== undefined) sessions.delete(replacing);
+      const compiled = await runtime.compile(model, {
+        ...options,
+        ...(before === undefined ? {} : { replacing: before }),
+      });
+      sessions.set(session, compiled);
       return {};
+    }
     case "run": {
       const { inputs, into } = question;
       const session = sessions.get(question.session);

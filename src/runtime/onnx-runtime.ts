@@ -1,9 +1,8 @@
 import * as ort from "#ort";
 import { RuntimeFailure } from "../errors.ts";
 import type { OnnxModel } from "../graph/encode.ts";
-import type { DataType, Storage, Tensor } from "../tensor/tensor.ts";
-import type { CompileOptions, Device, RunOptions, Runtime, Session } from "./runtime.ts";
-import { checkInto, writeInto } from "./write-into.ts";
+import { OnnxSession, type Prepared, type SessionParts, sentence } from "./onnx-session.ts";
+import type { CompileOptions, Device, Runtime, Session } from "./runtime.ts";
 
 export interface OnnxRuntimeOptions {
   readonly device: Device;
@@ -29,92 +28,25 @@ const providerOf = (device: Device): string => {
   return device === "directml" ? "dml" : device;
 };
 
-const sentence = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ");
+type NativeOptions = NonNullable<Parameters<typeof ort.InferenceSession.create>[1]>;
 
-/** Types that the runtime holds in an array of ours without conversion. */
-const carried: ReadonlySet<DataType> = new Set([
-  "float32",
-  "float16",
-  "float64",
-  "int64",
-  "int32",
-  "uint8",
-  "int8",
-  "bool",
-]);
-
-function toOrt(name: string, tensor: Tensor): ort.Tensor {
-  if (!carried.has(tensor.type))
-    throw new RuntimeFailure(
-      `The input "${name}" has the type ${tensor.type}, which the runtime does not take; convert it to float32 first.`,
-    );
-  return new ort.Tensor(tensor.type as "float32", tensor.data as Float32Array, tensor.shape);
+/** Whether a model compiled with these options is the same as one before, down to what its constants hold. */
+function isSame(before: SessionParts | undefined, model: OnnxModel, options: CompileOptions): boolean {
+  return (
+    before !== undefined &&
+    before.options.folder === options.folder &&
+    before.options.layouts === options.layouts &&
+    sameModel(before.model, model)
+  );
 }
 
-function fromOrt(value: ort.Tensor): Tensor {
-  const data: unknown = value.data;
-  // Newer engines give float16 as an array of its own; its bits are what this project holds.
-  const bits =
-    value.type === "float16" && !(data instanceof Uint16Array) && ArrayBuffer.isView(data)
-      ? new Uint16Array(data.buffer, data.byteOffset, value.size)
-      : data;
-  return { type: value.type as DataType, shape: value.dims, data: bits as Storage[DataType] };
-}
-
-class OnnxSession implements Session {
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  private session: ort.InferenceSession | undefined;
-  private readonly forget: (session: OnnxSession) => void;
-
-  constructor(model: OnnxModel, session: ort.InferenceSession, forget: (session: OnnxSession) => void) {
-    this.inputs = model.inputs;
-    this.outputs = model.outputs;
-    this.session = session;
-    this.forget = forget;
-  }
-
-  async run(
-    inputs: Readonly<Record<string, Tensor>>,
-    options: RunOptions = {},
-  ): Promise<Readonly<Record<string, Tensor>>> {
-    options.signal?.throwIfAborted();
-    if (this.session === undefined)
-      throw new RuntimeFailure("This session was disposed; compile the graph again to run it.");
-    const feeds: Record<string, ort.Tensor> = {};
-    for (const name of this.inputs) {
-      const tensor = inputs[name];
-      if (tensor === undefined)
-        throw new RuntimeFailure(`The graph's input "${name}" is missing; it takes ${this.inputs.join(", ")}.`);
-      feeds[name] = toOrt(name, tensor);
-    }
-    const fetches: Record<string, ort.Tensor | null> = {};
-    for (const name of this.outputs) {
-      const target = options.into?.[name];
-      if (target !== undefined) checkInto(name, target);
-      fetches[name] = null;
-    }
-    let results: ort.InferenceSession.OnnxValueMapType;
-    try {
-      results = await this.session.run(feeds, fetches);
-    } catch (error) {
-      throw new RuntimeFailure(`The runtime stopped with: ${sentence(error)}`, { cause: error });
-    }
-    const read: Record<string, Tensor> = {};
-    for (const name of this.outputs) {
-      const value = fromOrt(results[name] as ort.Tensor);
-      read[name] = writeInto(name, value, options.into?.[name]);
-    }
-    return read;
-  }
-
-  async dispose(): Promise<void> {
-    const session = this.session;
-    this.session = undefined;
-    this.forget(this);
-    await session?.release();
-  }
+function sameModel(a: OnnxModel, b: OnnxModel): boolean {
+  return (
+    a.constants.length === b.constants.length &&
+    a.constants.every(({ data }, i) => data === b.constants[i]!.data) &&
+    a.bytes.length === b.bytes.length &&
+    a.bytes.every((byte, i) => byte === b.bytes[i])
+  );
 }
 
 /**
@@ -124,35 +56,82 @@ class OnnxSession implements Session {
 export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime {
   const { device, threads, prepack, disabledOptimizers } = { ...onnxRuntimeDefaults, ...options };
   const open = new Set<OnnxSession>();
+
+  const nativeOptions = (
+    model: OnnxModel,
+    { folder, layouts = true }: CompileOptions,
+    level: NativeOptions["graphOptimizationLevel"] = layouts ? "all" : "basic",
+  ): NativeOptions => {
+    if (model.files.length > 0 && folder === undefined)
+      throw new RuntimeFailure(
+        `The model reads ${model.files.join(", ")} in place; say in which folder these files lie.`,
+      );
+    const session: Record<string, string> = { disable_prepacking: prepack && layouts ? "0" : "1" };
+    if (folder !== undefined) session["model_external_initializers_file_folder_path"] = folder;
+    return {
+      executionProviders: [providerOf(device)],
+      graphOptimizationLevel: level,
+      executionMode: "sequential",
+      // What goes wrong is thrown; the runtime need not print it too.
+      logSeverityLevel: 4,
+      ...(model.constants.length > 0 ? { externalData: [...model.constants] } : {}),
+      ...(threads > 0 ? { intraOpNumThreads: threads, interOpNumThreads: 1 } : {}),
+      extra: {
+        session,
+        ...(disabledOptimizers.length > 0
+          ? { optimization: { disable_specified_optimizers: disabledOptimizers.join(";") } }
+          : {}),
+      },
+    };
+  };
+  const create = (model: OnnxModel, compileOptions: CompileOptions): Promise<ort.InferenceSession> =>
+    ort.InferenceSession.create(model.bytes, nativeOptions(model, compileOptions));
+
+  /** Results of a model's preparations; those of a session before serve again where nothing of theirs has changed. */
+  const prepare = async (model: OnnxModel, { folder }: CompileOptions, before: Reusable): Promise<Prepared> => {
+    const prepared = new Map<string, ort.Tensor>();
+    for (const preparation of model.preparations ?? []) {
+      const known = before.find((one) => sameModel(one.preparation, preparation));
+      let results = known?.results;
+      if (results === undefined) {
+        // Unoptimised: the optimiser would compute what is constant, which is all of it, by itself and in one thread.
+        const options = nativeOptions(
+          preparation,
+          { ...(folder === undefined ? {} : { folder }), layouts: false },
+          "disabled",
+        );
+        const session = await ort.InferenceSession.create(preparation.bytes, options);
+        try {
+          results = await session.run({}, preparation.outputs);
+        } finally {
+          await session.release();
+        }
+      }
+      for (const name of preparation.outputs) prepared.set(name, results[name] as ort.Tensor);
+    }
+    return prepared;
+  };
+
   return {
     device,
-    async compile(model: OnnxModel, { folder }: CompileOptions = {}): Promise<Session> {
-      if (model.files.length > 0 && folder === undefined)
-        throw new RuntimeFailure(
-          `The model reads ${model.files.join(", ")} in place; say in which folder these files lie.`,
-        );
-      const session: Record<string, string> = { disable_prepacking: prepack ? "0" : "1" };
-      if (folder !== undefined) session["model_external_initializers_file_folder_path"] = folder;
+    async compile(model: OnnxModel, compileOptions: CompileOptions = {}): Promise<Session> {
+      const { replacing, ...wishes } = compileOptions;
+      let parts = replacing instanceof OnnxSession ? replacing.takeApart() : undefined;
+      if (parts === undefined) await replacing?.dispose();
+      let native = isSame(parts, model, wishes) ? parts?.native : undefined;
       try {
-        const created = await ort.InferenceSession.create(model.bytes, {
-          executionProviders: [providerOf(device)],
-          graphOptimizationLevel: "all",
-          executionMode: "sequential",
-          // What goes wrong is thrown; the runtime need not print it too.
-          logSeverityLevel: 4,
-          ...(model.constants.length > 0 ? { externalData: [...model.constants] } : {}),
-          ...(threads > 0 ? { intraOpNumThreads: threads, interOpNumThreads: 1 } : {}),
-          extra: {
-            session,
-            ...(disabledOptimizers.length > 0
-              ? { optimization: { disable_specified_optimizers: disabledOptimizers.join(";") } }
-              : {}),
-          },
-        });
-        const result = new OnnxSession(model, created, (one) => open.delete(one));
+        if (native === undefined) await parts?.native.release();
+        const before = reusable(parts, model, wishes);
+        // What does not serve again is freed before more is made.
+        parts = undefined;
+        const prepared = await prepare(model, wishes, before);
+        native ??= await create(model, wishes);
+        const result = new OnnxSession({ model, options: wishes, native, prepared }, (one) => open.delete(one));
         open.add(result);
         return result;
       } catch (error) {
+        await native?.release();
+        if (error instanceof RuntimeFailure) throw error;
         throw new RuntimeFailure(`The graph could not be compiled for ${device}: ${sentence(error)}`, { cause: error });
       }
     },
@@ -160,4 +139,22 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
       await Promise.all([...open].map((session) => session.dispose()));
     },
   };
+}
+
+/** Preparations whose results are at hand. */
+type Reusable = readonly {
+  readonly preparation: OnnxModel;
+  readonly results: Readonly<Record<string, ort.Tensor>>;
+}[];
+
+/** What a session leaves to the one that replaces it: all that is not needed may be freed before the new is made. */
+function reusable(parts: SessionParts | undefined, model: OnnxModel, { folder }: CompileOptions): Reusable {
+  if (parts === undefined || parts.options.folder !== folder) return [];
+  const needed = model.preparations ?? [];
+  return (parts.model.preparations ?? [])
+    .filter((preparation) => needed.some((other) => sameModel(preparation, other)))
+    .map((preparation) => ({
+      preparation,
+      results: Object.fromEntries(preparation.outputs.map((name) => [name, parts.prepared.get(name)!])),
+    }));
 }

@@ -9,6 +9,16 @@ export const devices: readonly Device[] = ["cpu", "cuda", "webgpu", "directml", 
 export interface CompileOptions {
   /** Folder of the files that the model's constants lie in; needed when `model.files` is not empty. */
   readonly folder?: string;
+  /**
+   * Whether the runtime takes time to bring weights into the layouts that its kernels like best (yes, unless told): without,
+   * a graph is compiled in a fraction of the time, and weights stay in their file.
+   */
+  readonly layouts?: boolean;
+  /**
+   * A session of this runtime that the new one takes the place of. It is disposed; what both have in common is not made
+   * again. Where this fails, it is disposed as well.
+   */
+  readonly replacing?: Session;
 }
 
 export interface RunOptions {

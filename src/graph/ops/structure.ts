@@ -2,7 +2,7 @@ import { ShapeError } from "../../errors.ts";
 import { elementCount } from "../../tensor/tensor.ts";
 import { apply1, define, type OperationDefinition } from "../operation.ts";
 import { axisOf, broadcastShapes, expectRank, expectSameType, sameShape } from "../shapes.ts";
-import type { Value } from "../value.ts";
+import { constant, type Value } from "../value.ts";
 import { onnxType } from "./elementwise.ts";
 
 export const reshapeOperation: OperationDefinition<"reshape", { readonly shape: readonly number[] }> = define({
@@ -152,9 +152,14 @@ export const reverseOperation: OperationDefinition<"reverse", { readonly axis: n
 const reshapeRoot = (x: Value): Value =>
   x.source.kind === "operation" && x.source.operation.kind === "reshape" ? x.source.operation.inputs[0]! : x;
 
-/** The same elements in another shape; chains of reshapes collapse. @throws ShapeError */
+/** The same elements in another shape; chains of reshapes collapse, constants are described anew. @throws ShapeError */
 export function reshape(x: Value, shape: readonly number[]): Value {
   if (sameShape(x.shape, shape)) return x;
+  if (elementCount(x.shape) === elementCount(shape)) {
+    const { source } = x;
+    if (source.kind === "file") return { ...x, shape };
+    if (source.kind === "constant") return constant({ ...source.tensor, shape });
+  }
   const root = reshapeRoot(x);
   return sameShape(root.shape, shape) ? root : apply1(reshapeOperation, [root], { shape });
 }
@@ -196,11 +201,21 @@ export function concat(values: readonly Value[], axis: number): Value {
     : apply1(concatOperation, values, { axis: axisOf("concat", values[0]!, axis) });
 }
 
-/** Elements `begin` to `end` (exclusive) of an axis. @throws ShapeError */
+/** Rows of a constant that lies in a file: a part of the file, where they lie together. */
+function partOfFile(x: Value, axis: number, begin: number, end: number): Value | undefined {
+  const { source, shape } = x;
+  const together = shape.slice(0, axis).every((size) => size === 1);
+  if (source.kind !== "file" || !together || begin < 0 || end <= begin || end > shape[axis]!) return undefined;
+  const row = source.slice.length / shape[axis]!;
+  const part = { ...source.slice, offset: source.slice.offset + begin * row, length: (end - begin) * row };
+  return { ...x, shape: shape.map((n, i) => (i === axis ? end - begin : n)), source: { ...source, slice: part } };
+}
+
+/** Elements `begin` to `end` (exclusive) of an axis; rows of a constant in a file are read alone. @throws ShapeError */
 export function slice(x: Value, axis: number, begin: number, end: number): Value {
   const along = axisOf("slice", x, axis);
   if (begin === 0 && end === x.shape[along]) return x;
-  return apply1(sliceOperation, [x], { axis: along, begin, end });
+  return partOfFile(x, along, begin, end) ?? apply1(sliceOperation, [x], { axis: along, begin, end });
 }
 
 /** Adds zeros around. @throws ShapeError */

@@ -1,6 +1,6 @@
 import { constant, type Value } from "../value.ts";
 import { gemm } from "./product.ts";
-import { reshape, transpose } from "./structure.ts";
+import { reshape } from "./structure.ts";
 
 /*
  * Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"):
@@ -71,6 +71,6 @@ const kernelMatrix: Value = constant({
 /** Kernels `[out, channels, 3, 3]` at each pair of points, `[points * points, out, channels]`. */
 export function kernelsAtPoints(w: Value): Value {
   const [out, channels] = w.shape as [number, number];
-  const places = reshape(transpose(w, [2, 3, 0, 1]), [9, out * channels]);
-  return reshape(gemm(kernelMatrix, places), [points * points, out, channels]);
+  const places = reshape(w, [out * channels, 9]);
+  return reshape(gemm(kernelMatrix, places, undefined, { transposeB: true }), [points * points, out, channels]);
 }
