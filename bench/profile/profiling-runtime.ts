@@ -1,9 +1,8 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as ort from "onnxruntime-node";
+import { type OnnxRuntimeOptions, onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import type { Runtime, Session } from "../../src/runtime/runtime.ts";
-import { float32, type Tensor } from "../../src/tensor/tensor.ts";
 
 /** One kernel of the runtime's last call, as the runtime itself reports it. */
 export interface KernelCall {
@@ -18,11 +17,9 @@ export interface ProfilingRuntime extends Runtime {
   lastRun(): Promise<{ readonly kernels: readonly KernelCall[]; readonly microseconds: number }>;
 }
 
-export interface ProfilingOptions {
-  readonly threads: number;
-  readonly prepack: boolean;
-  readonly level: "disabled" | "basic" | "extended" | "layout" | "all";
-  readonly disabledOptimizers: readonly string[];
+export interface ProfilingOptions extends Pick<OnnxRuntimeOptions, "threads" | "prepack" | "disabledOptimizers"> {
+  /** Whether weights are brought into the layouts that kernels like; as the program chooses, unless told. */
+  readonly layouts: boolean | undefined;
 }
 
 interface TraceEvent {
@@ -53,55 +50,21 @@ function kernelsOf(events: readonly TraceEvent[]): { readonly kernels: KernelCal
   return { kernels, microseconds: run.dur };
 }
 
-/** ONNX Runtime with its profiler on, for graphs of float32 that come one after the other. */
-export function profilingRuntime({ threads, prepack, level, disabledOptimizers }: ProfilingOptions): ProfilingRuntime {
-  let last: ort.InferenceSession | undefined;
+/** The runtime with its profiler on, for graphs that come one after the other. */
+export function profilingRuntime({ layouts, ...options }: ProfilingOptions): ProfilingRuntime {
   const folder = tmpdir();
   const prefix = `fourstep-profile-${process.pid}`;
+  const runtime = onnxRuntime({ ...options, profile: join(folder, prefix) });
+  let last: Session | undefined;
   return {
-    device: "cpu",
-    async compile(model, { folder: files } = {}): Promise<Session> {
-      const session: Record<string, string> = { disable_prepacking: prepack ? "0" : "1" };
-      if (files !== undefined) session["model_external_initializers_file_folder_path"] = files;
-      const created = await ort.InferenceSession.create(model.bytes, {
-        executionProviders: ["cpu"],
-        graphOptimizationLevel: level,
-        enableProfiling: true,
-        profileFilePrefix: join(folder, prefix),
-        ...(model.constants.length > 0 ? { externalData: [...model.constants] } : {}),
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        extra: {
-          session,
-          ...(disabledOptimizers.length > 0
-            ? { optimization: { disable_specified_optimizers: disabledOptimizers.join(";") } }
-            : {}),
-        },
-      });
-      last = created;
-      return {
-        inputs: model.inputs,
-        outputs: model.outputs,
-        async run(inputs) {
-          const feeds = Object.fromEntries(
-            model.inputs.map((name) => {
-              const { type, data, shape } = inputs[name]!;
-              return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)];
-            }),
-          );
-          const results = await created.run(feeds);
-          return Object.fromEntries(
-            Object.entries(results).map(([name, { dims, data }]): [string, Tensor] => [
-              name,
-              float32(dims, data as Float32Array),
-            ]),
-          );
-        },
-        dispose: () => created.release(),
-      };
+    device: runtime.device,
+    async compile(model, given = {}) {
+      last = await runtime.compile(model, { ...given, ...(layouts === undefined ? {} : { layouts }) });
+      return last;
     },
     async lastRun() {
-      last?.endProfiling();
+      // The trace is written when the session goes.
+      await last?.dispose();
       const file = (await readdir(folder))
         .filter((name) => name.startsWith(prefix))
         .sort()
@@ -112,6 +75,6 @@ export function profilingRuntime({ threads, prepack, level, disabledOptimizers }
       await rm(path);
       return kernelsOf(events);
     },
-    async dispose() {},
+    dispose: () => runtime.dispose(),
   };
 }

@@ -3,8 +3,8 @@
  *
  *     npm run bench:profile -- [--model runs/bench-peers/sd15] [--size 512] [--parts unet,vae,text] [--markdown FILE]
  *
- * The model is a folder as diffusers writes it; the default is the one that `npm run bench:peers` makes. With --level,
- * --without (names of the runtime's optimiser passes) and --no-prepack the same is measured under other settings.
+ * The model is a folder as diffusers writes it; the default is the one that `npm run bench:peers` makes. With --layouts
+ * yes or no, --without (names of the runtime's optimiser passes) and --no-prepack the same is measured under other settings.
  */
 import { writeFile } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
@@ -29,7 +29,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "2" },
     shapes: { type: "string", default: "20" },
     threads: { type: "string", default: String(availableParallelism()) },
-    level: { type: "string", default: "all" },
+    layouts: { type: "string" },
     without: { type: "string", default: "" },
     "no-prepack": { type: "boolean", default: false },
     markdown: { type: "string" },
@@ -44,7 +44,7 @@ const model = other === undefined ? whole : withAutoencoder(whole, other);
 const options: ProfilingOptions = {
   threads,
   prepack: !values["no-prepack"],
-  level: values.level as ProfilingOptions["level"],
+  layouts: values.layouts === undefined ? undefined : values.layouts === "yes",
   disabledOptimizers: values.without.split(",").filter((name) => name !== ""),
 };
 const [height, width] = latentSize(model, { width: size, height: size });

@@ -12,6 +12,8 @@ export interface OnnxRuntimeOptions {
   readonly prepack: boolean;
   /** Passes of the graph optimiser that must not run, by the runtime's own names. */
   readonly disabledOptimizers: readonly string[];
+  /** Beginning of the files that each session writes, when it is disposed, on what its operations took; none, unless told. */
+  readonly profile?: string;
 }
 
 export const onnxRuntimeDefaults: OnnxRuntimeOptions = {
@@ -54,7 +56,7 @@ function sameModel(a: OnnxModel, b: OnnxModel): boolean {
  * (`node/worker-runtime.ts`), which has the same interface.
  */
 export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime {
-  const { device, threads, prepack, disabledOptimizers } = { ...onnxRuntimeDefaults, ...options };
+  const { device, threads, prepack, disabledOptimizers, profile } = { ...onnxRuntimeDefaults, ...options };
   const open = new Set<OnnxSession>();
 
   const nativeOptions = (
@@ -85,7 +87,10 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
     };
   };
   const create = (model: OnnxModel, compileOptions: CompileOptions): Promise<ort.InferenceSession> =>
-    ort.InferenceSession.create(model.bytes, nativeOptions(model, compileOptions));
+    ort.InferenceSession.create(model.bytes, {
+      ...nativeOptions(model, compileOptions),
+      ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+    });
 
   /** Results of a model's preparations; those of a session before serve again where nothing of theirs has changed. */
   const prepare = async (model: OnnxModel, { folder }: CompileOptions, before: Reusable): Promise<Prepared> => {

@@ -4,7 +4,7 @@ import { dimension, expectRank, expectSameType } from "../shapes.ts";
 import type { Value } from "../value.ts";
 import { gemm } from "./product.ts";
 import { reshape } from "./structure.ts";
-import { winogradBlocks, winogradBlocksPay } from "./winograd-blocks.ts";
+import { blockFiltering, winogradBlocks } from "./winograd-blocks.ts";
 import { winogradPlanes, winogradPlanesPay } from "./winograd-planes.ts";
 
 /** ONNX's own convolution of `[batch, channels, …spatial]` with `[out, channels / groups, …kernel]`. */
@@ -175,7 +175,8 @@ export function conv2d(x: Value, w: Value, bias?: Value, options: Conv2dOptions 
   const same = w.shape[2] === 3 && w.shape[3] === 3 && stride === 1 && groups === 1 && pads.every((p) => p === 1);
   if (same && x.shape[0] === w.shape[1] && w.type === x.type) {
     if (winogradPlanesPay(x)) return winogradPlanes(x, w, bias);
-    if (winogradBlocksPay(x, w)) return winogradBlocks(x, w, bias);
+    const filtering = blockFiltering(x, w);
+    if (filtering !== undefined) return winogradBlocks(filtering, x, w, bias);
   }
   return apply1(conv2dOperation, bias === undefined ? [x, w] : [x, w, bias], { stride, pads, groups });
 }

@@ -2,7 +2,15 @@ import { constant, type Value } from "../value.ts";
 import { add } from "./arithmetic.ts";
 import { gemm, matmul } from "./product.ts";
 import { concat, reshape, slice, transpose } from "./structure.ts";
-import { dataLine, kernelsAtPoints, type Matrix, points, resultLine, tile } from "./winograd-transforms.ts";
+import {
+  dataLine,
+  type Filtering,
+  fourByFour,
+  kernelsAtPoints,
+  type Matrix,
+  resultLine,
+  twoByTwo,
+} from "./winograd-transforms.ts";
 
 /*
  * Large planes, such as those of drawing: Winograd's transforms axis by axis, each a matrix product over a block of the
@@ -11,23 +19,25 @@ import { dataLine, kernelsAtPoints, type Matrix, points, resultLine, tile } from
 
 /** A block's side at most, in pixels: the transform of a line costs its square, the borders of blocks are copied. */
 const largestBlock = 64;
-/** Fewer tiles than this, and reading the transformed kernels, four times the plain ones, outweighs what is saved. */
+/** Fewer tiles than this, and reading the kernels, which grow by their transform, outweighs what is saved. */
 const leastTiles = 64;
 /** The transforms cost as much per channel as the products with so many; measured in docs/performance.md. */
 const leastChannels = 240;
 
 /**
- * Whether `winogradBlocks` computes a 3x3 convolution with stride 1 and a border of zeros, and faster: many channels on
- * large planes.
+ * The filtering with which `winogradBlocks` computes a 3x3 convolution with stride 1 and a border of zeros faster than it
+ * is computed directly: many channels on large planes. Undefined where none does.
  * @param x maps `[channels, batch, height, width]`
  * @param w kernels `[out, channels, 3, 3]`
  */
-export function winogradBlocksPay({ shape, type }: Value, w: Value): boolean {
+export function blockFiltering({ shape, type }: Value, w: Value): Filtering | undefined {
   const [channels, batch, height, width] = shape as [number, number, number, number];
   const out = w.shape[0]!;
-  const tiles = batch * Math.ceil(height / tile) * Math.ceil(width / tile);
   const meanChannels = (2 * channels * out) / (channels + out);
-  return type === "float32" && Math.min(height, width) >= 12 && tiles >= leastTiles && meanChannels >= leastChannels;
+  if (type !== "float32" || Math.min(height, width) < 12 || meanChannels < leastChannels) return undefined;
+  return [fourByFour, twoByTwo].find(
+    ({ tile }) => batch * Math.ceil(height / tile) * Math.ceil(width / tile) >= leastTiles,
+  );
 }
 
 /** Part of an axis, with the pixels beside it that its tiles look at. */
@@ -39,7 +49,7 @@ interface Span {
   readonly tiles: number;
 }
 
-function spans(size: number): readonly Span[] {
+function spans(size: number, tile: number): readonly Span[] {
   const count = Math.ceil(size / largestBlock);
   const length = tile * Math.ceil(size / count / tile);
   return Array.from({ length: Math.ceil(size / length) }, (_, i) => {
@@ -66,11 +76,12 @@ interface Lines {
   readonly resultAcross: Value;
 }
 
-function linesOf({ begin, end, from, to, tiles }: Span): Lines {
+function linesOf(filtering: Filtering, { begin, end, from, to, tiles }: Span): Lines {
+  const { points } = filtering;
   const pixels = to - from;
-  const data = dataLine(tiles, pixels, from - begin);
+  const data = dataLine(filtering, tiles, pixels, from - begin);
   const atPoint = (p: number): Matrix => data.slice(p * tiles, (p + 1) * tiles);
-  const result = resultLine(tiles, end - begin);
+  const result = resultLine(filtering, tiles, end - begin);
   return {
     dataDown: matrices([points, 1, tiles, pixels], data),
     dataAcross: matrices(
@@ -86,20 +97,20 @@ function linesOf({ begin, end, from, to, tiles }: Span): Lines {
  * 3x3 convolution with stride 1 and padding 1 of maps `[channels, batch, height, width]` with `w` `[out, channels, 3, 3]`
  * and a bias `[out]`. Its gradient is that of the products it is made of.
  */
-export function winogradBlocks(x: Value, w: Value, bias?: Value): Value {
+export function winogradBlocks(filtering: Filtering, x: Value, w: Value, bias?: Value): Value {
   const [, , height, width] = x.shape as [number, number, number, number];
-  const kernels = kernelsAtPoints(w);
+  const kernels = kernelsAtPoints(filtering, w);
   const known = new Map<string, Lines>();
   const lines = (span: Span): Lines => {
     const key = [span.end - span.begin, span.from - span.begin, span.to - span.begin].join();
-    const made = known.get(key) ?? linesOf(span);
+    const made = known.get(key) ?? linesOf(filtering, span);
     known.set(key, made);
     return made;
   };
   const column = bias === undefined ? undefined : reshape(bias, [bias.shape[0]!, 1, 1, 1]);
-  const strips = spans(height).map((down) => {
+  const strips = spans(height, filtering.tile).map((down) => {
     const strip = slice(x, 2, down.from, down.to);
-    const blocks = spans(width).map((across) => {
+    const blocks = spans(width, filtering.tile).map((across) => {
       const block = blockResult(slice(strip, 3, across.from, across.to), kernels, lines(down), lines(across));
       return column === undefined ? block : add(block, column);
     });
@@ -110,12 +121,13 @@ export function winogradBlocks(x: Value, w: Value, bias?: Value): Value {
 
 function blockResult(x: Value, kernels: Value, down: Lines, across: Lines): Value {
   const [channels, batch, height, width] = x.shape as [number, number, number, number];
-  const out = kernels.shape[1]!;
+  const [squared, out] = kernels.shape as [number, number, number];
+  const points = Math.sqrt(squared);
   const [th, tw] = [down.dataDown.shape[2]!, across.dataAcross.shape[3]!];
   const maps = channels * batch;
   const spread = matmul(down.dataDown, reshape(x, [1, maps, height, width]));
   const data = matmul(reshape(spread, [points, 1, maps * th, width]), across.dataAcross);
-  const products = matmul(kernels, reshape(data, [points * points, channels, batch * th * tw]));
+  const products = matmul(kernels, reshape(data, [squared, channels, batch * th * tw]));
   const ordered = transpose(reshape(products, [points, points, out, batch, th, tw]), [2, 3, 0, 4, 1, 5]);
   const rows = gemm(reshape(ordered, [out * batch * points * th, points * tw]), across.resultAcross);
   const result = matmul(down.resultDown, reshape(rows, [out * batch, points * th, rows.shape[1]!]));

@@ -1,12 +1,14 @@
 import { constant, type Value } from "../value.ts";
 import { gemm, matmul } from "./product.ts";
 import { expand, reshape, transpose } from "./structure.ts";
-import { dataLine, kernelsAtPoints, type Matrix, points, resultLine, tile } from "./winograd-transforms.ts";
+import { dataLine, fourByFour, kernelsAtPoints, type Matrix, resultLine } from "./winograd-transforms.ts";
 
 /*
  * On maps as small as ours in training each of Winograd's transforms of a whole plane is one matrix, so all of it is
  * matrix products, forward and in reverse.
  */
+
+const { points, tile } = fourByFour;
 
 /** Rows (point of the first axis, of the second, row of the first, of the second); columns likewise. */
 function product(vertical: Matrix, horizontal: Matrix, rowsPerPoint: readonly [number, number]): Float32Array {
@@ -31,8 +33,14 @@ const planeMatrices = (height: number, width: number): { readonly data: Value; r
   const tiles = [height / tile, width / tile] as const;
   const rows = points * points * tiles[0] * tiles[1];
   return {
-    data: matrix(rows, product(dataLine(tiles[0], height, 0), dataLine(tiles[1], width, 0), tiles)),
-    result: matrix(rows, product(resultLine(tiles[0], height), resultLine(tiles[1], width), tiles)),
+    data: matrix(
+      rows,
+      product(dataLine(fourByFour, tiles[0], height, 0), dataLine(fourByFour, tiles[1], width, 0), tiles),
+    ),
+    result: matrix(
+      rows,
+      product(resultLine(fourByFour, tiles[0], height), resultLine(fourByFour, tiles[1], width), tiles),
+    ),
   };
 };
 
@@ -75,7 +83,7 @@ export function winogradPlanes(x: Value, w: Value, bias?: Value): Value {
     batch,
   ]);
   const data = reshape(transpose(spread, [0, 2, 1, 3]), [all, channels, tiles * batch]);
-  const results = reshape(matmul(kernelsAtPoints(w), data), [all, out, tiles, batch]);
+  const results = reshape(matmul(kernelsAtPoints(fourByFour, w), data), [all, out, tiles, batch]);
   const collected = reshape(transpose(results, [0, 2, 1, 3]), [all * tiles, out * batch]);
   const column =
     bias === undefined ? undefined : reshape(expand(reshape(bias, [out, 1]), [out, batch]), [out * batch, 1]);
