@@ -12,6 +12,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { allocatorSettings } from "../../src/node/allocator.ts";
 import { type ProcessRecord, runContender } from "./contender.ts";
 import { type Failures, installPeers, makeModels, python, root } from "./set-up.ts";
 import {
@@ -84,9 +85,13 @@ const commands: Readonly<Record<string, readonly [string, ...string[]]>> = {
 const env = { ...process.env, HF_HUB_OFFLINE: "1", OMP_NUM_THREADS: String(threads) };
 
 let load = 0;
-const run = (command: readonly [string, ...string[]], given: string): Promise<ProcessRecord> => {
+const run = (
+  command: readonly [string, ...string[]],
+  given: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<ProcessRecord> => {
   const [program, ...args] = command;
-  return runContender(program, [...args, given], env);
+  return runContender(program, [...args, given], { ...env, ...more });
 };
 /** Processes that wait for a core beside the one that is to be measured: the quarter minute before does not count ours. */
 async function noteLoad(): Promise<void> {
@@ -107,7 +112,8 @@ for (let round = 0; round < rounds; round++) {
       if (failures.has(peer)) continue;
       await noteLoad();
       try {
-        const record = await run(commands[peer]!, settings(autoencoder));
+        // The command line sets its allocator itself when a model is large.
+        const record = await run(commands[peer]!, settings(autoencoder), peer === "ours" ? allocatorSettings : {});
         if (record.pictures.some(({ spread }) => !(spread > 1))) throw new Error("its picture is blank");
         versions[peer] = record.version ?? peer;
         const key = `${autoencoder} ${peer}`;

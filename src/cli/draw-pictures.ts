@@ -9,6 +9,7 @@ import type { LearnedWord } from "../generate/prompt/learned-words.ts";
 import type { PromptSyntax } from "../generate/prompt/syntax.ts";
 import type { Size } from "../generate/size.ts";
 import { samplerForStrength } from "../generate/strength.ts";
+import { restartForModel } from "../node/allocator.ts";
 import { readEmbeddings } from "../node/embedding-files.ts";
 import { resolveFiles, resolveModel } from "../node/hub/models.ts";
 import { adaptedModel, type ChosenAdapter, type OpenedModel, openModel, readLoras } from "../node/open-model.ts";
@@ -71,6 +72,8 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
   checkOut(options.out);
   const fetching = fetchOptions(context);
   const { path, name } = await resolveModel(options.model ?? shippedModelFolder(), options.variant, fetching);
+  // A caller that looks at the output, such as a test, has no other process to look at.
+  if (context.stdout === process.stdout) await restartForModel(path);
   const lora = await resolveFiles(options.lora, fetching);
   const embedding = await resolveFiles(options.embedding, fetching);
   const opened = await openModel(path, openingOptions(options, context.env));
