@@ -1,13 +1,13 @@
 import { infotextKeyword } from "../formats/infotext.ts";
 import type { DrawingStep, DrawnPicture } from "../generate/drawing.ts";
 import { toPixels } from "../generate/pixels.ts";
+import { type Drawing, pictureSettings } from "../node/draw/picture-settings.ts";
+import { packageVersion } from "../node/package-version.ts";
 import { encodePng, pictureStem, writeNewPicture } from "../node/picture-files.ts";
 import { showPicture, type TerminalPictures, terminalPictures } from "../node/terminal-picture.ts";
 import type { Sampler } from "../samplers/sampler.ts";
 import { type CliContext, warn } from "./command.ts";
 import { type DrawingProgress, drawingProgress } from "./drawing-progress.ts";
-import { packageVersion } from "./package-version.ts";
-import { type Drawing, pictureSettings } from "./picture-settings.ts";
 import { type StepPreview, stepPreview } from "./step-preview.ts";
 
 /** How pictures and results are given out. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runFourstep } from "../../test/cli-run.ts";
 import { writeTinyModel } from "../../test/tiny-model.ts";
-import { packageVersion } from "./package-version.ts";
+import { packageVersion } from "../node/package-version.ts";
 import { runCli } from "./run-cli.ts";
 
 let folder = "";

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import "../node/no-telemetry.ts";
+import { packageVersion } from "../node/package-version.ts";
 import type { CliCommand, CliContext } from "./command.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { trainCommand } from "./commands/train.ts";
-import { packageVersion } from "./package-version.ts";
 import { isEntry, processContext } from "./process-context.ts";
 import { runCli } from "./run-cli.ts";
 

@@ -15,16 +15,27 @@ export interface GivenPicture {
   readonly own: PictureSize;
 }
 
-/** @throws UsageError when there is no such file; FormatError when it is no PNG, JPEG or WebP, or damaged */
-export async function openPicture(path: string): Promise<GivenPicture> {
-  const name = basename(path);
-  let bytes: Uint8Array;
+/** A picture that is in memory, by the name that errors give it. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads a picture's size, of a file by its path or of bytes.
+ * @throws UsageError when there is no such file; FormatError when it is no PNG, JPEG or WebP, or damaged
+ */
+export async function openPicture(given: string | NamedBytes): Promise<GivenPicture> {
+  const { name, bytes } = typeof given === "string" ? await readNamed(given) : given;
+  return decoding(name, async () => ({ name, bytes, own: (await uprightPicture(bytes, "white")).own }));
+}
+
+async function readNamed(path: string): Promise<NamedBytes> {
   try {
-    bytes = await readFile(path);
+    return { name: basename(path), bytes: await readFile(path) };
   } catch (cause) {
     throw new UsageError(`${path}: the picture cannot be opened; check the path.`, { cause });
   }
-  return decoding(name, async () => ({ name, bytes, own: (await uprightPicture(bytes, "white")).own }));
 }
 
 /** The picture at a size, `[3, height, width]` in [-1, 1], alpha laid on white. @throws FormatError when it is damaged */

@@ -1,18 +1,17 @@
-import { basename } from "node:path";
-import { UsageError } from "../errors.ts";
-import { requireOwnChannels } from "../generate/image-to-image.ts";
-import { isInpaintingModel } from "../generate/inpainting.ts";
-import type { Model } from "../generate/model.ts";
-import { latentSize, naturalSize, type Size, sizeForPicture } from "../generate/size.ts";
-import type { StrengthRule } from "../generate/strength-rule.ts";
-import { maskAt, openPicture, pictureAt } from "../node/given-pictures.ts";
-import type { PictureFit } from "../node/picture-fit.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { UsageError } from "../../errors.ts";
+import { requireOwnChannels } from "../../generate/image-to-image.ts";
+import { isInpaintingModel } from "../../generate/inpainting.ts";
+import type { Model } from "../../generate/model.ts";
+import { latentSize, naturalSize, type Size, sizeForPicture } from "../../generate/size.ts";
+import type { StrengthRule } from "../../generate/strength-rule.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { maskAt, type NamedBytes, openPicture, pictureAt } from "../given-pictures.ts";
+import type { PictureFit } from "../picture-fit.ts";
 
-/** What of a command line is about a picture to begin with. */
+/** What is said of a picture to begin with; pictures as paths or in memory. */
 export interface StartWishes {
-  readonly init?: string;
-  readonly mask?: string;
+  readonly init?: string | NamedBytes;
+  readonly mask?: string | NamedBytes;
   readonly strength?: number;
   readonly strengthSteps?: StrengthRule;
   readonly maskBlur?: number;
@@ -87,13 +86,14 @@ export async function readStart(
   const size = wanted ?? sizeForPicture(model, given.own);
   latentSize(model, size);
   const picture = await pictureAt(given, size, plan.fit);
-  const named = { ...plan, init: basename(init), mask: mask === undefined ? undefined : basename(mask), picture };
-  if (mask === undefined) return { start: { ...named, repaint: undefined }, size };
+  const marked = mask === undefined ? undefined : await openPicture(mask);
+  const named = { ...plan, init: given.name, mask: marked?.name, picture };
+  if (marked === undefined) return { start: { ...named, repaint: undefined }, size };
   const blur = maskBlur ?? Math.min(size.width, size.height) * blurShare;
-  const placed = await maskAt(await openPicture(mask), given.own, size, plan.fit);
+  const placed = await maskAt(marked, given.own, size, plan.fit);
   if (!placed.data.some((x) => x >= 0.5)) {
     throw new UsageError(
-      `${mask}: this mask is black where the picture is, so there is nothing to repaint; paint it white.`,
+      `${marked.name}: this mask is black where the picture is, so there is nothing to repaint; paint it white.`,
     );
   }
   return { start: { ...named, repaint: { mask: placed, blur } }, size };

@@ -1,7 +1,7 @@
-import { UsageError } from "../errors.ts";
-import type { Acceleration } from "../generate/plan.ts";
-import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
-import { isLcmLora, type LoraChoice, ownLcmLora, parseLoraChoice } from "../node/lora-files.ts";
+import { UsageError } from "../../errors.ts";
+import type { Acceleration } from "../../generate/plan.ts";
+import type { DiffusersModel } from "../../models/checkpoint/diffusers-folder.ts";
+import { isLcmLora, type LoraChoice, ownLcmLora, parseLoraChoice } from "../lora-files.ts";
 
 /** What of a command line decides on LoRAs. */
 export interface LoraWishes {

@@ -1,7 +1,7 @@
-import { writeInfotext } from "../formats/infotext.ts";
-import type { DrawingPlan } from "../generate/plan.ts";
-import type { Size } from "../generate/size.ts";
-import { samplerTitles } from "../samplers/names.ts";
+import { writeInfotext } from "../../formats/infotext.ts";
+import type { DrawingPlan } from "../../generate/plan.ts";
+import type { Size } from "../../generate/size.ts";
+import { samplerTitles } from "../../samplers/names.ts";
 import type { GivenStart } from "./given-start.ts";
 
 /** What a drawing is made of, all choices made. */

@@ -1,0 +1,110 @@
+import { randomInt } from "node:crypto";
+import type { SchedulerConfig } from "../../diffusion/scheduler-config.ts";
+import type { PromptReading } from "../../generate/conditioning.ts";
+import type { Model } from "../../generate/model.ts";
+import { type Acceleration, planDrawing, planWarnings } from "../../generate/plan.ts";
+import type { LearnedWord } from "../../generate/prompt/learned-words.ts";
+import type { PromptSyntax } from "../../generate/prompt/syntax.ts";
+import type { Size } from "../../generate/size.ts";
+import { samplerForStrength } from "../../generate/strength.ts";
+import { type NamedSampler, samplerOfConfig } from "../../samplers/names.ts";
+import type { Sampler } from "../../samplers/sampler.ts";
+import type { ChosenAdapter } from "../open-model.ts";
+import { type GivenStart, planStart, readStart, type StartWishes } from "./given-start.ts";
+import type { Drawing } from "./picture-settings.ts";
+import { promptWarnings } from "./prompt-warnings.ts";
+
+/** What is to be drawn; what is left out is chosen to suit the model. */
+export interface DrawingWishes extends StartWishes {
+  readonly sampler?: NamedSampler;
+  readonly steps?: number;
+  readonly guidance?: number;
+  readonly negative?: string;
+  readonly promptSyntax: PromptSyntax;
+  readonly clipSkip: number;
+  /** Of the first picture; random unless told. */
+  readonly seed?: number;
+  readonly size?: Size;
+}
+
+/** What a drawing is made with. */
+export interface DrawnWith {
+  readonly model: Model;
+  readonly modelName: string;
+  readonly adapters: readonly ChosenAdapter[];
+  readonly acceleration: Acceleration;
+  /** Name of another autoencoder. */
+  readonly name: string | undefined;
+  readonly learnedWords: readonly LearnedWord[];
+}
+
+/** A drawing with what carries it out. */
+export interface PreparedDrawing {
+  readonly drawing: Drawing;
+  readonly sampler: Sampler;
+  readonly start: GivenStart | undefined;
+  readonly reading: PromptReading;
+  readonly warnings: readonly string[];
+}
+
+/** Seeds that are drawn when none is given: as many as torch's generator for the CPU tells apart. */
+export const seeds: number = 2 ** 32;
+
+/**
+ * Makes all choices, and finds what is wrong with them before anything is compiled.
+ * @param config of the model's scheduler
+ * @throws UsageError when wishes do not go together or with the model; FormatError when a given picture cannot be read
+ */
+export async function prepareDrawing(
+  config: SchedulerConfig,
+  { model, modelName, adapters, acceleration, learnedWords, name: vae }: DrawnWith,
+  prompt: string,
+  wishes: DrawingWishes,
+): Promise<PreparedDrawing> {
+  const { sampler: named, steps, guidance: guidanceScale, negative: negativePrompt = "" } = wishes;
+  // A model without acceleration is best drawn as its scheduler says.
+  const samplerName = named?.name ?? (acceleration === "none" ? samplerOfConfig(config) : undefined);
+  const plan = planDrawing(
+    {
+      ...(samplerName === undefined ? {} : { sampler: samplerName }),
+      ...(steps === undefined ? {} : { steps }),
+      ...(guidanceScale === undefined ? {} : { guidanceScale }),
+    },
+    acceleration,
+  );
+  const startPlan = planStart(wishes);
+  const { strength, rule } = startPlan ?? { strength: 1, rule: "keep" };
+  const request = { config, steps: plan.steps, strength, choices: named?.choices ?? {} };
+  const sampler = samplerForStrength(plan.sampler, request, rule);
+  const { start, size } = await readStart(model, wishes, startPlan, wishes.size);
+  const drawing: Drawing = {
+    ...plan,
+    prompt,
+    negativePrompt,
+    clipSkip: wishes.clipSkip,
+    modelName,
+    vae,
+    embeddings: learnedWords.map(({ word }) => word),
+    loras: adapters.map(({ adapter, weight }) => ({ name: adapter.name.replace(/\.safetensors$/i, ""), weight })),
+    size,
+    seed: wishes.seed ?? randomInt(seeds),
+    start,
+  };
+  const reading = { syntax: wishes.promptSyntax, clipSkip: wishes.clipSkip, learnedWords };
+  const warnings = [
+    ...planWarnings(plan, acceleration, negativePrompt),
+    ...adapters.flatMap(adapterWarnings),
+    ...promptWarnings(model, prompt, reading),
+  ];
+  return { drawing, sampler, start, reading, warnings };
+}
+
+function adapterWarnings({ adapter }: ChosenAdapter): string[] {
+  const { name, matched, unmatched, leftOver } = adapter;
+  const total = matched + unmatched.length + leftOver.length;
+  const leftOut = (keys: readonly string[], reason: string): string[] =>
+    keys.length === 0
+      ? []
+      : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
+  return [...leftOut(unmatched, "the model lacks their layers"), ...leftOut(leftOver, "they are not of the U-Net")];
+}
