@@ -17,6 +17,7 @@ import { openFileSource, writeFileAtomically } from "../src/formats/file-source.
 import { readFloat32, readSafetensorsHeader } from "../src/formats/safetensors.ts";
 import { safetensorsPieces } from "../src/formats/safetensors-layout.ts";
 import { encode } from "../src/graph/encode.ts";
+import { encodePrepared } from "../src/graph/prepare.ts";
 import { constant, fileConstant, input, type Value } from "../src/graph/value.ts";
 import { stableDiffusion1 } from "../src/models/checkpoint/families/stable-diffusion-1.ts";
 import { layers, type ParameterSource, type WeightRule } from "../src/models/layers.ts";
@@ -72,10 +73,6 @@ const perHundred = ({ wall, processor }: Cost): Cost => ({
   wall: (100 * wall) / adapted.length,
   processor: (100 * processor) / adapted.length,
 });
-const sumOf = (a: Cost, b: Cost, times = 1): Cost => ({
-  wall: a.wall + times * b.wall,
-  processor: a.processor + times * b.processor,
-});
 
 await mkdir(folder, { recursive: true });
 if ((await stat(path).catch(() => undefined)) === undefined) {
@@ -109,11 +106,12 @@ const merged = (modules: readonly LoraModule[]): ParameterSource =>
 
 const shapes = { latents: [1, 4, size, size], timesteps: [1], context: [77, 768] } as const;
 const feeds = { latents: random(shapes.latents), timesteps: float32([1], [499]), context: random(shapes.context) };
-function compile(source: ParameterSource, rule?: WeightRule): Promise<Session> {
+function compile(source: ParameterSource, replacing?: Session, rule?: WeightRule): Promise<Session> {
   const value = (name: keyof typeof shapes): Value => input(name, shapes[name]);
   const inputs = { latents: swapBatchAndChannels(value("latents")), timesteps: value("timesteps") };
   const output = unet(layers(source, rule), config, { ...inputs, context: value("context") });
-  return runtime.compile(encode({ output: swapBatchAndChannels(output) }), { folder });
+  const model = encodePrepared({ output: swapBatchAndChannels(output) });
+  return runtime.compile(model, { folder, layouts: false, ...(replacing === undefined ? {} : { replacing }) });
 }
 /** The cheapest step of several. */
 async function step(session: Session, more: Readonly<Record<string, Tensor>> = {}): Promise<Cost> {
@@ -124,13 +122,6 @@ async function step(session: Session, more: Readonly<Record<string, Tensor>> = {
   }
   return best!;
 }
-async function compiledStep(source: ParameterSource): Promise<readonly [Cost, Cost]> {
-  const [session, compiling] = await timed(() => compile(source));
-  const running = await step(session);
-  await session.dispose();
-  return [compiling, running];
-}
-
 /** The largest difference of merged weights from sums in float64, over some elements of each shape. */
 async function largestError(modules: readonly LoraModule[]): Promise<number> {
   const source = merged(modules);
@@ -167,15 +158,34 @@ const lighter = adapters.map((one) => ({ ...one, lambda: 0.5 }));
 columns("slots: another weight", perHundred((await timed(() => slots.fill(lighter)))[1]), unit);
 line(`merged: largest difference of a weight from float64 ${(await largestError(modules)).toExponential(2)}`);
 
-const [baseCompile, baseStep] = await compiledStep(base);
-columns("merged: compiling, without adapters", perHundred(baseCompile), unit);
+const output = async (session: Session): Promise<Float32Array> =>
+  (await session.run(feeds))["output"]!.data as Float32Array;
+let [session, compiling] = await timed(() => compile(base));
+columns("compiling, without adapters", compiling, "in all");
+const plain = await output(session);
+const baseStep = await step(session);
 columns("a step without adapters", baseStep, "ratio 1.00");
-const ratio = ({ processor }: Cost): string => `ratio ${(processor / baseStep.processor).toFixed(2)}`;
-const [mergedCompile, mergedStep] = await compiledStep(merged(modules));
-columns("merged: sums, when the U-Net is compiled", perHundred(sumOf(mergedCompile, baseCompile, -1)), unit);
-columns("merged: the whole exchange", perHundred(sumOf(mergedCompile, combining)), unit);
+const ratio = ({ processor, wall }: Cost): string =>
+  `ratio ${(wall / baseStep.wall).toFixed(2)}, of processor time ${(processor / baseStep.processor).toFixed(2)}`;
+/** What it costs to go on with other adapters in the place of those that are merged. */
+async function exchange(name: string, weighted: readonly WeightedAdapter[]): Promise<void> {
+  const [, cost] = await timed(async () => {
+    session = await compile(weighted.length === 0 ? base : merged(combineAdapters(weighted)), session);
+  });
+  columns(`merged: ${name}`, perHundred(cost), unit);
+  columns(`merged: ${name}`, cost, "in all");
+}
+await exchange("the first exchange", adapters);
+const mergedStep = await step(session);
 columns("a step, merged", mergedStep, ratio(mergedStep));
-const [slotted, slotCompile] = await timed(() => compile(base, slots.rule));
+await exchange("another weight", lighter);
+await exchange("another adapter", [{ lambda: 1, modules: lora() }]);
+await exchange("none again", []);
+const undone = await output(session);
+line(`after all exchanges, outputs that differ from the base's: ${undone.filter((x, i) => x !== plain[i]).length}`);
+const again = await step(session);
+columns("a step without adapters, again", again, ratio(again));
+const [slotted, slotCompile] = await timed(() => compile(base, session, slots.rule));
 columns("slots: compiling, once", slotCompile, "in all");
 const slotStep = await step(slotted, slots.inputs);
 columns("a step, slots", slotStep, ratio(slotStep));
