@@ -47,6 +47,29 @@ describe("batches", () => {
     expect(asked[0]).toMatchObject({ timesteps: { shape: [2] }, context: { shape: [12, 1] } });
   });
 
+  it("take each picture's own prompt and seed", async () => {
+    const prompts = ["a red apple", "a red", "apple"];
+    const conditioning = await Promise.all(
+      prompts.map((prompt) =>
+        encodePrompt(smallNetworks(), smallModel, { prompt, negativePrompt: "", guidanceScale: 1 }),
+      ),
+    );
+    const asked: UNetRequest[] = [];
+    const own = await request({ conditioning, seed: [7, 3, 7], count: 3, batch: 2 });
+    const drawn = pictures(await events(own, smallNetworks({ asked })));
+    expect(drawn.map(({ seed }) => seed)).toEqual([7, 3, 7]);
+    const [first, second, third] = conditioning.map(({ conditional }) => [...conditional.context.data]);
+    expect([...asked[0]!.context.data]).toEqual([...first!, ...second!]);
+    expect([...asked.at(-1)!.context.data]).toEqual(third);
+    const noise = asked[0]!.latents.data;
+    expect([...noise.subarray(0, noise.length / 2)]).toEqual([...asked.at(-3)!.latents.data]);
+  });
+
+  it("refuse another number of seeds than of pictures", async () => {
+    const wrong = await request({ seed: [1, 2], count: 3 });
+    await expect(events(wrong, smallNetworks())).rejects.toThrow("There are 2 seeds for 3 pictures");
+  });
+
   it("yield the steps of each picture", async () => {
     const all = await events(await request({ count: 2, batch: 2 }), smallNetworks());
     const steps = all.filter((event) => event.kind === "step");

@@ -13,16 +13,19 @@ type Floats = Tensor<"float32">;
 
 /** What every way of drawing is told. */
 export interface DrawingRequest {
-  readonly conditioning: Conditioning;
+  /** Of all pictures, or each one's own: with as many rows and the same guidance. */
+  readonly conditioning: Conditioning | readonly Conditioning[];
   readonly sampler: Sampler;
-  /** Of the first picture, a whole number from 0 to 2^53 - 1; each further picture's is one higher. */
-  readonly seed: number;
+  /** Of the first picture, a whole number from 0 to 2^53 - 1; each further picture's is one higher. Or each one's own. */
+  readonly seed: number | readonly number[];
   /** How many pictures. */
   readonly count: number;
   /** How many of them one network call draws at most; 1 unless given. No picture depends on it. */
   readonly batch?: number;
   /** Makes what a picture would look like at each step; none unless given. */
   readonly preview?: Preview;
+  /** Called before each step of each batch with its number, from 0, such as to change adapters; nothing unless given. */
+  readonly beforeStep?: (index: number) => Promise<void>;
 }
 
 /** A step of the picture of that number, counted from 0. */
@@ -88,9 +91,19 @@ export async function* drawInBatches(
   requireCount("The number of pictures", count);
   requireCount("The number of pictures in a batch", batch);
   const most = sampler.adaptive === true ? 1 : batch;
+  const seedOf = eachOwn("seeds", seed, count) ?? ((picture: number): number => (seed as number) + picture);
+  const own = eachOwn("conditionings", request.conditioning, count);
   for (let first = 0; first < count; first += most) {
-    const seeds = Array.from({ length: Math.min(most, count - first) }, (_, i) => seed + first + i);
-    yield* drawBatch(networks, model, request, way, { first, seeds }, signal);
+    const pictures = Array.from({ length: Math.min(most, count - first) }, (_, i) => first + i);
+    const conditioning = own === undefined ? request.conditioning : pictures.map(own);
+    yield* drawBatch(
+      networks,
+      model,
+      { ...request, conditioning },
+      way,
+      { first, seeds: pictures.map(seedOf) },
+      signal,
+    );
   }
 }
 
@@ -103,7 +116,7 @@ interface Batch {
 async function* drawBatch(
   networks: Networks,
   model: Model,
-  { conditioning, sampler, preview }: DrawingRequest,
+  { conditioning, sampler, preview, beforeStep }: DrawingRequest,
   way: DrawingWay,
   { first, seeds }: Batch,
   signal: AbortSignal | undefined,
@@ -121,12 +134,14 @@ async function* drawBatch(
     return networks.predict(inputs, signal);
   });
   let latents = start;
+  await beforeStep?.(0);
   for await (const step of sampler.sample({ latents, predict, noise, ...(amend === undefined ? {} : { amend }) })) {
     if (!allFinite(step.latents)) throw new RuntimeFailure(notFinite(`latents after ${place()}`, model));
     latents = step.latents;
     stepsDone++;
     yield* eachPicture(step, first, pictures, preview, signal);
     signal?.throwIfAborted();
+    if (stepsDone < sampler.timesteps.length) await beforeStep?.(stepsDone);
   }
   for (const [i, one] of split(latents, pictures).entries()) {
     const decoded = await networks.decode(one, signal);
@@ -156,6 +171,17 @@ async function* eachPicture(
 
 function placeOf({ timesteps, adaptive }: Sampler, stepsDone: number): string {
   return adaptive === true ? `step ${stepsDone + 1}` : `step ${stepsDone + 1} of ${timesteps.length}`;
+}
+
+/** Each picture's own of what was given for each; undefined when one was given for all. */
+function eachOwn<T>(what: string, given: T | readonly T[], count: number): ((picture: number) => T) | undefined {
+  if (!isList(given)) return undefined;
+  if (given.length === count) return (picture) => given[picture]!;
+  throw new UsageError(`There are ${given.length} ${what} for ${count} pictures; give one for each, or one for all.`);
+}
+
+function isList<T>(given: T | readonly T[]): given is readonly T[] {
+  return Array.isArray(given);
 }
 
 function requireCount(what: string, count: number): void {

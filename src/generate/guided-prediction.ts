@@ -10,7 +10,8 @@ type Floats = Tensor<"float32">;
 
 /** How a batch of latents is predicted. */
 export interface PredictionSettings {
-  readonly conditioning: Conditioning;
+  /** Of all pictures, or each one's own. */
+  readonly conditioning: Conditioning | readonly Conditioning[];
   /** Pictures in the batch. */
   readonly pictures: number;
   /** What the U-Net sees of other channels behind the latents, `[pictures, channels, h, w]`: mask and masked picture. */
@@ -30,11 +31,12 @@ export function guidedPrediction(
   { conditioning, pictures, further, place }: PredictionSettings,
   call: Networks["predict"],
 ): (latents: Floats, timestep: number) => Promise<Floats> {
-  const { guidanceScale } = conditioning;
-  const conditional = repeatedText(conditioning.conditional, pictures);
-  const unconditional =
-    conditioning.unconditional === undefined ? undefined : repeatedText(conditioning.unconditional, pictures);
-  const guidance = conditioning.guidance === undefined ? {} : { guidance: repeated(conditioning.guidance, pictures) };
+  const each = "conditional" in conditioning ? Array<Conditioning>(pictures).fill(conditioning) : conditioning;
+  const [{ guidanceScale }] = each as [Conditioning];
+  const conditional = stackedTexts(each.map((one) => one.conditional))!;
+  const unconditional = stackedTexts(each.map((one) => one.unconditional));
+  const embedded = stackedTexts(each.map(({ guidance }) => guidance && { context: guidance }));
+  const guidance = embedded === undefined ? {} : { guidance: embedded.context };
   return async (latents, timestep) => {
     const seen = further === undefined ? latents : joinedChannels(latents, further);
     const output = async (text: TextConditioning): Promise<Floats> => {
@@ -75,9 +77,16 @@ export function joinedChannels(a: Floats, b: Floats): Floats {
   return { type: "float32", shape: [pictures, channels + b.shape[1]!, height, width], data };
 }
 
-function repeatedText(text: TextConditioning, times: number): TextConditioning {
-  const parts = Object.entries(text) as [keyof TextConditioning, Floats][];
-  return Object.fromEntries(parts.map(([name, part]) => [name, repeated(part, times)])) as unknown as TextConditioning;
+/** The texts of a batch; undefined when a picture has none. @throws ShapeError when they have not as many rows */
+function stackedTexts(texts: readonly (TextConditioning | undefined)[]): TextConditioning | undefined {
+  const given = texts.filter((text) => text !== undefined);
+  const [first] = given;
+  if (first === undefined || given.length < texts.length) return undefined;
+  const joined = Object.keys(first).map((name) => {
+    const parts = given.map((text) => text[name as keyof TextConditioning] as Floats);
+    return [name, parts.length === 1 ? parts[0] : stack(parts)];
+  });
+  return Object.fromEntries(joined) as TextConditioning;
 }
 
 function round(timestep: number): number {
