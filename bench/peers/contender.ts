@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { memoryOf } from "../large/watch-process.ts";
 
 /** What one picture took, in seconds, as the contender itself says. */
 export interface Picture {
@@ -33,20 +33,6 @@ type Event =
 
 /** How often memory is looked at; its maximum is kept by the system, so that only the last moment can be missed. */
 const pollMs = 100;
-const kibibyte = 1024;
-
-/** Resident memory of a process from /proc; zeros where there is none. */
-function memoryOf(pid: number): { readonly most: number; readonly unmapped: number } {
-  let status = "";
-  try {
-    status = readFileSync(`/proc/${pid}/status`, "utf8");
-  } catch {
-    // The process has ended, or this is no Linux.
-  }
-  const field = (name: string): number =>
-    kibibyte * Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
-  return { most: field("VmHWM"), unmapped: field("RssAnon") };
-}
 
 /**
  * Runs a contender's process, which prints a JSON object a line.
