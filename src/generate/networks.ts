@@ -108,9 +108,10 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
     const key = `${name} ${shapes.map(({ shape }) => shape.join("x")).join(" ")}`;
     const known = sessions.get(key);
     if (known !== undefined) return known;
-    const { folder = model.folder, ...others } = options;
+    const { folder = model.folder, layouts = true, ...others } = options;
+    const place = folder === undefined ? {} : { folder };
     const compiling = Promise.resolve()
-      .then(() => runtime.compile(encodePrepared(build()), { ...(folder === undefined ? {} : { folder }), ...others }))
+      .then(() => runtime.compile(encodePrepared(build(), layouts), { layouts, ...place, ...others }))
       .catch((error: unknown) => {
         sessions.delete(key);
         throw error;

@@ -8,6 +8,7 @@ import { counterNormal } from "../tensor/random/counter.ts";
 import { elementCount, float32, type Tensor } from "../tensor/tensor.ts";
 import { encode, type OnnxModel } from "./encode.ts";
 import { add } from "./ops/arithmetic.ts";
+import { cast } from "./ops/elementwise.ts";
 import { gemm } from "./ops/product.ts";
 import { reshape, slice } from "./ops/structure.ts";
 import { operationsInOrder } from "./order.ts";
@@ -64,6 +65,20 @@ describe("constantResults", () => {
     );
     expect(constantResults([y])).toEqual([sum]);
     expect(constantResults([gemm(input("u", [1, 64]), reshape(sum, [64, 256]))])).toEqual([sum]);
+  });
+});
+
+describe("constants that are merely converted", () => {
+  const half = cast(
+    fileConstant("w", [128, 128], "float16", { file: "weights", offset: 0, length: 2 * 128 * 128 }),
+    "float32",
+  );
+
+  it("are left to a runtime that brings constants into its layouts, what is computed from them is not", () => {
+    expect(constantResults([gemm(x, half)])).toEqual([half]);
+    expect(constantResults([gemm(x, half)], true)).toEqual([]);
+    const sum = add(half, half);
+    expect(constantResults([gemm(x, sum)], true)).toEqual([sum]);
   });
 });
 

@@ -11,11 +11,17 @@ const bytesTogether = 2 ** 28;
 
 const isLeaf = ({ source }: Value): boolean => source.kind === "constant" || source.kind === "file";
 
+/** A constant in another element type. */
+const isConverted = ({ source }: Value): boolean =>
+  source.kind === "operation" && source.operation.kind === "cast" && source.operation.inputs.every(isLeaf);
+
 /**
  * The large values of a graph that depend on constants alone, each with a use that does not, in the order of the graph:
  * weights with adapters merged in, kernels in another form, numbers of a file as float32.
+ * @param layouts whether the runtime brings weights into layouts of its own (`CompileOptions.layouts`): it does so with
+ * constants only, so that those that are merely converted are left to it
  */
-export function constantResults(outputs: readonly Value[]): readonly Value[] {
+export function constantResults(outputs: readonly Value[], layouts = false): readonly Value[] {
   const fixed = new Set<Operation>();
   const found = new Set<Value>();
   const isFixed = (value: Value): boolean =>
@@ -29,7 +35,7 @@ export function constantResults(outputs: readonly Value[]): readonly Value[] {
     for (const value of operation.inputs) {
       if (!isFixed(value) || elementCount(value.shape) < leastElements) continue;
       const root = unshaped(value);
-      if (!isLeaf(root)) found.add(root);
+      if (!isLeaf(root) && !(layouts && isConverted(root))) found.add(root);
     }
   }
   return [...found];
@@ -53,10 +59,11 @@ function dependsOnMemory(value: Value): boolean {
 /**
  * Writes a graph as `encode` does, but what follows from constants alone as graphs of their own, which a runtime computes
  * once, with all threads, and exchanges while the rest stays compiled. Those that adapters have no part in stand apart.
+ * @param layouts as for `constantResults`
  * @throws FormatError as `encode`
  */
-export function encodePrepared(outputs: Readonly<Record<string, Value>>): OnnxModel {
-  const values = constantResults(Object.values(outputs));
+export function encodePrepared(outputs: Readonly<Record<string, Value>>, layouts = false): OnnxModel {
+  const values = constantResults(Object.values(outputs), layouts);
   const names = new Map(values.map((value, i) => [value, `prepared ${i}`]));
   const parts = [values.filter((value) => !dependsOnMemory(value)), values.filter(dependsOnMemory)];
   const preparations = parts.flatMap(inPortions).map((portion) => {

@@ -1,7 +1,13 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../errors.ts";
 import { type ByteSource, bytesSource } from "../../formats/byte-source.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
+import { encode } from "../../graph/encode.ts";
+import { scale } from "../../graph/ops/arithmetic.ts";
+import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
 import { float32ToFloat16 } from "../../tensor/float16.ts";
 import { float32, type Tensor } from "../../tensor/tensor.ts";
 import type { FolderReader } from "./folder-reader.ts";
@@ -101,10 +107,43 @@ describe("parameters", () => {
     expect(source("half", [2])).toBe(converted);
   });
 
-  it("in place read into memory what a graph cannot refer to", async () => {
-    const weights = await unetOf({ wide: { type: "bfloat16", shape: [2], data: Uint16Array.of(0x3f80, 0xc000) } });
-    const { source } = (await inPlaceParameters(weights)).source("wide", [2]);
-    expect(source).toMatchObject({ kind: "constant", tensor: { data: Float32Array.of(1, -2) } });
+  it("in place give the runtime all float types of a file as float32", async () => {
+    const tensors: Record<string, Tensor> = {
+      half: half([2], [1.5, -2]),
+      brain: { type: "bfloat16", shape: [2], data: Uint16Array.of(0x3f80, 0xc000) },
+      double: { type: "float64", shape: [2], data: Float64Array.of(0.25, -8) },
+      single: float32([2], [3, 4]),
+    };
+    const { source } = await inPlaceParameters(await unetOf(tensors));
+    const folder = await mkdtemp(join(tmpdir(), "fourstep-parameters-"));
+    const runtime = onnxRuntime({ threads: 1 });
+    try {
+      await mkdir(join(folder, "unet"));
+      await writeFile(join(folder, "unet/w.safetensors"), encodeSafetensors(tensors));
+      const values = Object.keys(tensors).map((name) => [name, scale(source(name, [2]), 2)] as const);
+      const session = await runtime.compile(encode(Object.fromEntries(values)), { folder });
+      const results = await session.run({});
+      const numbers = Object.entries(results).map(([name, { data }]) => [name, Array.from(data, Number)]);
+      expect(Object.fromEntries(numbers)).toEqual({
+        half: [3, -4],
+        brain: [2, -4],
+        double: [0.5, -16],
+        single: [6, 8],
+      });
+    } finally {
+      await runtime.dispose();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("in place read into memory what does not lie at a multiple of its size", async () => {
+    const file = encodeSafetensors({ a: float32([2], [1, -2]) });
+    const source = bytesSource("unet/w.safetensors", Uint8Array.of(0, ...file));
+    const entry = { name: "a", type: "float32", shape: [2], begin: file.length - 7, end: file.length + 1 } as const;
+    const stored = { file: "unet/w.safetensors", source, entry };
+    const weights: StoredWeights = { ...(await unetOf({})), tensors: new Map([["a", stored]]) };
+    const value = (await inPlaceParameters(weights)).source("a", [2]);
+    expect(value.source).toMatchObject({ kind: "constant", tensor: { data: Float32Array.of(1, -2) } });
   });
 
   it("name file, key and both shapes when a tensor is missing or of another shape", async () => {

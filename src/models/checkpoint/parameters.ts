@@ -19,7 +19,7 @@ export interface Parameters {
 }
 
 /** Element types that a graph can read where they lie and convert. */
-const readableInPlace: ReadonlySet<StoredType> = new Set<StoredType>(["float32", "float16"]);
+const readableInPlace = ["float32", "float16", "bfloat16", "float64"] as const satisfies readonly StoredType[];
 
 /** Element types that weights have. */
 const weightTypes: ReadonlySet<StoredType> = new Set<StoredType>([
@@ -33,7 +33,7 @@ const weightTypes: ReadonlySet<StoredType> = new Set<StoredType>([
 
 /**
  * Weights that stay in their files: the graph refers to them by file, offset and length, and the runtime reads them when it
- * compiles; float16 becomes float32 there once, not at each run. A tensor of another type, or one that does not lie at a
+ * compiles; other types become float32 there once, not at each run. A tensor of another type, or one that does not lie at a
  * multiple of its element's size, is read into memory instead.
  * @throws CheckpointError when a tensor is of a type that weights cannot have
  */
@@ -46,7 +46,7 @@ export async function inPlaceParameters(weights: StoredWeights): Promise<Paramet
     const stray = strays.get(name);
     if (stray !== undefined) return constant({ ...stray, shape });
     const slice = { file, offset: entry.begin, length: entry.end - entry.begin };
-    const type = entry.type === "float16" ? "float16" : "float32";
+    const type = readableInPlace.find((one) => one === entry.type) ?? "float32";
     return cast(fileConstant(name, shape, type, slice), "float32");
   });
 }
@@ -70,7 +70,7 @@ export async function loadWeights(weights: StoredWeights): Promise<Map<string, T
 }
 
 function liesReady({ type, begin, strides }: TensorEntry): boolean {
-  return strides === undefined && readableInPlace.has(type) && begin % storedBytes(type) === 0;
+  return strides === undefined && readableInPlace.some((one) => one === type) && begin % storedBytes(type) === 0;
 }
 
 /**
