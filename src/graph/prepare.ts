@@ -11,15 +11,11 @@ const bytesTogether = 2 ** 28;
 
 const isLeaf = ({ source }: Value): boolean => source.kind === "constant" || source.kind === "file";
 
-/** A constant in another element type. */
-const isConverted = ({ source }: Value): boolean =>
-  source.kind === "operation" && source.operation.kind === "cast" && source.operation.inputs.every(isLeaf);
-
 /**
  * The large values of a graph that depend on constants alone, each with a use that does not, in the order of the graph:
  * weights with adapters merged in, kernels in another form, numbers of a file as float32.
- * @param layouts whether the runtime brings weights into layouts of its own (`CompileOptions.layouts`): it does so with
- * constants only, so that those that are merely converted are left to it
+ * @param layouts whether the runtime brings weights into layouts of its own (`CompileOptions.layouts`). It does so with its
+ * constants only, so that all are left to it but those for which it has none: the left factors of batched products.
  */
 export function constantResults(outputs: readonly Value[], layouts = false): readonly Value[] {
   const fixed = new Set<Operation>();
@@ -34,8 +30,9 @@ export function constantResults(outputs: readonly Value[], layouts = false): rea
     }
     for (const value of operation.inputs) {
       if (!isFixed(value) || elementCount(value.shape) < leastElements) continue;
+      if (layouts && !(operation.kind === "matmul" && value === operation.inputs[0])) continue;
       const root = unshaped(value);
-      if (!isLeaf(root) && !(layouts && isConverted(root))) found.add(root);
+      if (!isLeaf(root)) found.add(root);
     }
   }
   return [...found];
