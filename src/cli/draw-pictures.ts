@@ -1,15 +1,14 @@
 import { UsageError } from "../errors.ts";
 import { encodePrompt } from "../generate/conditioning.ts";
-import type { Model } from "../generate/model.ts";
 import { createNetworks } from "../generate/networks.ts";
-import type { Acceleration } from "../generate/plan.ts";
 import { restartForModel } from "../node/allocator.ts";
-import { accelerationOf, chooseLoras } from "../node/draw/choose-loras.ts";
+import { accelerationOf, chooseLoras, loraHashes } from "../node/draw/choose-loras.ts";
 import { drawEvents } from "../node/draw/draw-events.ts";
 import { type DrawingWishes, prepareDrawing } from "../node/draw/prepare-drawing.ts";
 import { readEmbeddings } from "../node/embedding-files.ts";
 import { resolveFiles, resolveModel } from "../node/hub/models.ts";
-import { adaptedModel, type ChosenAdapter, type OpenedModel, openModel, readLoras } from "../node/open-model.ts";
+import { loraSwap } from "../node/lora-swap.ts";
+import { adaptedModel, openModel, readLoras } from "../node/open-model.ts";
 import { makePictureFolder } from "../node/picture-files.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
@@ -24,6 +23,7 @@ export interface GenerateOptions extends DrawingWishes, AutoencoderWishes, Singl
   readonly model?: string;
   readonly variant?: string;
   readonly lora?: readonly string[];
+  readonly loraDir?: readonly string[];
   readonly embedding?: readonly string[];
   readonly lcm?: boolean;
   readonly count: number;
@@ -44,51 +44,59 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
   const { path, name } = await resolveModel(options.model ?? shippedModelFolder(), options.variant, fetching);
   // A caller that looks at the output, such as a test, has no other process to look at.
   if (context.stdout === process.stdout) await restartForModel(path);
-  const lora = await resolveFiles(options.lora, fetching);
   const embedding = await resolveFiles(options.embedding, fetching);
   const opened = await openModel(path, openingOptions(options, context.env));
   const runtime = onnxRuntime();
   try {
-    const chosen = await chooseModel(path, opened, { ...options, lora });
-    await using others = await openAutoencoders(chosen.model, options);
+    const { sampler: named, negative: negativePrompt = "", ...wishes } = options;
+    const sampling = named === undefined ? {} : { sampler: named.name };
+    const texts = { prompt, negativePrompt };
+    const chosen = await chooseLoras({ path, files: opened.files }, texts, { ...wishes, ...sampling }, fetching);
+    const adapters = await readLoras(
+      opened.files,
+      chosen.loras.map(({ choice }) => choice),
+    );
+    await using others = await openAutoencoders(await adaptedModel(opened, adapters), options);
     const { model } = others;
     const learnedWords = await readEmbeddings(embedding, model);
-    const made = { ...chosen, modelName: name, learnedWords, ...others };
-    const prepared = await prepareDrawing(opened.files.scheduler, made, prompt, options);
-    const { drawing, sampler, start, reading, warnings } = prepared;
+    const made = {
+      ...others,
+      modelName: name,
+      learnedWords,
+      adapters,
+      acceleration: accelerationOf(opened.files, chosen),
+      accelerator: chosen.accelerator,
+      picturedLoras: { taggedPrompt: chosen.taggedPrompt, hashes: await loraHashes(chosen) },
+    };
+    const told = { ...options, negative: chosen.negativePrompt };
+    const prepared = await prepareDrawing(opened.files.scheduler, made, chosen.prompt, told);
+    const { drawing, sampler, start, reading, warnings, notes } = prepared;
     const autoencoder = autoencoderOptions(model, options, (sentence) => report.warn(sentence));
     await makePictureFolder(options.out);
     const report = new DrawingReport(drawing, sampler, options, context);
-    for (const warning of warnings) report.warn(warning);
+    for (const warning of [...chosen.warnings, ...warnings]) report.warn(warning);
+    for (const note of notes) report.note(note);
     const networks = createNetworks(runtime, model, autoencoder);
     const conditioning = await encodePrompt(networks, model, { ...drawing, reading }, context.signal);
     const { size, seed } = drawing;
     const preview = report.showsSteps ? { preview: previewOf(runtime, others, networks) } : {};
-    const request = { conditioning, sampler, size, seed, count: options.count, batch: options.batch, ...preview };
+    const beforeStep = loraSwap(opened, networks, adapters).beforeStep(sampler.timesteps.length);
+    const request = {
+      conditioning,
+      sampler,
+      size,
+      seed,
+      count: options.count,
+      batch: options.batch,
+      ...preview,
+      ...(beforeStep === undefined ? {} : { beforeStep }),
+    };
     await report.follow(drawEvents(networks, model, request, start, context.signal));
     report.finish((performance.now() - begin) / 1000);
   } finally {
     await runtime.dispose();
     await opened.folder.close();
   }
-}
-
-/** A model with its LoRAs. */
-interface ChosenModel {
-  readonly model: Model;
-  readonly adapters: readonly ChosenAdapter[];
-  readonly acceleration: Acceleration;
-}
-
-async function chooseModel(path: string, opened: OpenedModel, options: GenerateOptions): Promise<ChosenModel> {
-  const { sampler, ...wishes } = options;
-  const choices = chooseLoras(path, sampler === undefined ? wishes : { ...wishes, sampler: sampler.name });
-  const adapters = await readLoras(opened.files, choices);
-  return {
-    model: await adaptedModel(opened, adapters),
-    adapters,
-    acceleration: accelerationOf(opened.files, choices),
-  };
 }
 
 function checkOut(folder: string): void {

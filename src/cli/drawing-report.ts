@@ -30,6 +30,7 @@ export class DrawingReport {
   private readonly terminal: TerminalPictures;
   private readonly stepPreview: StepPreview;
   private readonly warnings: string[] = [];
+  private readonly notes: string[] = [];
   /** Of the picture that took most. */
   private stepsTaken = 0;
   private readonly images: { readonly path: string; readonly seed: number; readonly networkCalls: number }[] = [];
@@ -48,6 +49,12 @@ export class DrawingReport {
   warn(sentence: string): void {
     this.warnings.push(sentence);
     warn(this.context, sentence);
+  }
+
+  /** Says what was chosen because of what was given. */
+  note(sentence: string): void {
+    this.notes.push(sentence);
+    if (this.options.json !== true) this.context.stderr.write(`${sentence}\n`);
   }
 
   /** Draws all pictures; those that are done stay when it fails or is stopped. */
@@ -103,6 +110,7 @@ export class DrawingReport {
         ...startOf(this.drawing, this.sampler),
         networkCalls,
         seconds,
+        notes: this.notes,
         warnings: this.warnings,
       };
       stdout.write(`${JSON.stringify(result)}\n`);

@@ -72,11 +72,12 @@ describe("fourstep generate", () => {
       height: 32,
       networkCalls: 4,
       seconds: expect.any(Number),
+      notes: [],
       warnings: [],
     });
     const text = (await readPngText(await readFile(result.images[0]!.path), "picture")).get("parameters")!;
     const { prompt, settings } = parseInfotext(text);
-    expect(prompt).toBe("a red apple");
+    expect(prompt).toBe("a red apple <lora:lcm-lora:1>");
     expect(Object.fromEntries(settings)).toMatchObject({
       Steps: "4",
       Sampler: "LCM",
@@ -84,7 +85,7 @@ describe("fourstep generate", () => {
       Seed: "7",
       Size: "32x32",
       Model: "tiny",
-      Lora: "lcm-lora:1",
+      "Lora hashes": expect.stringMatching(/^lcm-lora: [0-9a-f]{12}$/),
     });
   });
 
@@ -242,7 +243,7 @@ describe("errors of fourstep generate", () => {
     ],
     [
       ["--lora", "nowhere.safetensors"],
-      "nowhere.safetensors: there is no such LoRA file; give a safetensors file, or FILE:weight.",
+      "nowhere.safetensors: there is no such LoRA file; give a safetensors file, or FILE:weight, or a name: lcm-lora, style-flat.",
     ],
     [["--model", "nowhere"], "nowhere: there is no such folder; give the folder that holds model_index.json."],
   ])("%j", async (args, sentence) => {

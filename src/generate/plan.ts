@@ -1,10 +1,5 @@
 import type { SamplerName } from "../samplers/registry.ts";
-
-/**
- * What makes a model draw in few steps: nothing, an acceleration vector (LCM-LoRA), or its own full distillation, which
- * takes the guidance as an input.
- */
-export type Acceleration = "none" | "lcm-lora" | "full";
+import type { Acceleration } from "./acceleration.ts";
 
 /** How to sample. */
 export interface DrawingPlan {
@@ -26,15 +21,24 @@ const highLcmGuidance = 2;
 /** Fewer steps than this draw nothing that is recognisable without acceleration. */
 const fewPlainSteps = 8;
 
-/** The plan for a model, completed where the wishes say nothing: LCM for accelerated models, else DDIM with guidance. */
+/**
+ * The plan for a model, completed where the wishes say nothing: LCM for accelerated models, what its authors state for a
+ * LoRA of another distillation, else DDIM with guidance.
+ */
 export function planDrawing(wishes: Partial<DrawingPlan>, acceleration: Acceleration): DrawingPlan {
-  const lcm = (wishes.sampler ?? (acceleration === "none" ? "ddim" : "lcm")) === "lcm";
-  const usual = !lcm ? plans.plain : acceleration === "full" ? plans.full : plans.accelerated;
+  const usual = usualPlan(wishes.sampler, acceleration);
   return {
     sampler: wishes.sampler ?? usual.sampler,
     steps: wishes.steps ?? usual.steps,
     guidanceScale: wishes.guidanceScale ?? usual.guidanceScale,
   };
+}
+
+function usualPlan(sampler: SamplerName | undefined, acceleration: Acceleration): DrawingPlan {
+  if (typeof acceleration === "object") return acceleration;
+  const lcm = (sampler ?? (acceleration === "none" ? "ddim" : "lcm")) === "lcm";
+  if (!lcm) return plans.plain;
+  return acceleration === "full" ? plans.full : plans.accelerated;
 }
 
 /** What about a plan will disappoint, one sentence each. */

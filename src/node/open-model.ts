@@ -1,6 +1,9 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { blockFactors, idleParts } from "../adapters/block-weights.ts";
+import type { WeightedAdapter } from "../adapters/combine.ts";
 import { type LoadedAdapter, loadAdapter } from "../adapters/load.ts";
+import type { StepWeights } from "../adapters/step-weights.ts";
 import { AdapterError, UsageError } from "../errors.ts";
 import { openFileSource } from "../formats/file-source.node.ts";
 import { openTensorFile } from "../formats/open-tensor-file.ts";
@@ -12,7 +15,7 @@ import { type OriginalOptions, readOriginalModel } from "../models/checkpoint/or
 import { wholeModel } from "../models/checkpoint/original/whole-model.ts";
 import { type ModuleEntry, unetTable } from "../models/module-table.ts";
 import { findTokenizer } from "./find-tokenizer.ts";
-import type { LoraChoice } from "./lora-files.ts";
+import type { LoraChoice } from "./lora-choice.ts";
 import { type ModelFolder, openModelFolder } from "./model-folder.ts";
 import { modelPlace } from "./model-place.ts";
 
@@ -80,26 +83,57 @@ async function readSingleFile(folder: ModelFolder, path: string, options: OpenMo
 
 /** A LoRA that was read for a model, and how strongly it is applied. */
 export interface ChosenAdapter {
+  readonly path: string;
   readonly adapter: LoadedAdapter;
+  /** Lambda; where it changes with the steps, that of the first. */
   readonly weight: number;
+  /** Lambda in each step, where it changes. */
+  readonly steps?: StepWeights;
+  /** What lambda is multiplied by in each layer; 1 unless told. */
+  readonly layer?: (path: string) => number;
+  /** Parts among the block weights whose layers the LoRA does not change. */
+  readonly idleParts?: readonly string[];
 }
 
 /**
  * Reads LoRAs for a model's U-Net.
- * @throws AdapterError naming the file and, where it can be told, its base, when one was made for another model
+ * @param known those that were read before, by path
+ * @throws AdapterError naming the file and, where it can be told, its base, when one was made for another model; UsageError
+ * when block weights do not fit the model
  */
-export async function readLoras(files: DiffusersModel, choices: readonly LoraChoice[]): Promise<ChosenAdapter[]> {
+export async function readLoras(
+  files: DiffusersModel,
+  choices: readonly LoraChoice[],
+  known: ReadonlyMap<string, LoadedAdapter> = new Map(),
+): Promise<ChosenAdapter[]> {
   if (choices.length === 0) return [];
   const { modules } = unetTable(files.unet.config);
+  const paths = modules.map(({ path }) => path);
   const chosen: ChosenAdapter[] = [];
-  for (const { path, weight } of choices) chosen.push({ adapter: await readLora(path, modules, files), weight });
+  for (const { path, weight, steps, blocks } of choices) {
+    const layer = blocks === undefined ? {} : { layer: blockFactors(blocks, paths).layer };
+    const adapter = known.get(path) ?? (await readLora(path, modules, files));
+    const changed = adapter.modules.map((module) => module.path);
+    const idle = blocks === undefined ? [] : idleParts(blocks, changed, paths);
+    chosen.push({ path, adapter, weight, ...(steps === undefined ? {} : { steps }), ...layer, idleParts: idle });
+  }
   return chosen;
 }
 
-/** The model with LoRAs merged into its U-Net, weighted. */
+/** LoRAs with their lambdas, as networks take them: those of the first step, or of another one of so many. */
+export function weightedAdapters(
+  adapters: readonly ChosenAdapter[],
+  [index, count]: readonly [index: number, count: number] = [0, 1],
+): WeightedAdapter[] {
+  return adapters.map(({ adapter: { modules }, weight, steps, layer }) => {
+    const lambda = steps === undefined ? weight : steps.at(index, count);
+    return { modules, lambda: layer === undefined ? lambda : (path) => lambda * layer(path) };
+  });
+}
+
+/** The model with LoRAs merged into its U-Net, weighted as for the first step. */
 export function adaptedModel({ files, place }: OpenedModel, adapters: readonly ChosenAdapter[]): Promise<Model> {
-  const weighted = adapters.map(({ adapter, weight }) => ({ lambda: weight, modules: adapter.modules }));
-  return modelFromFolder(files, place, weighted);
+  return modelFromFolder(files, place, weightedAdapters(adapters));
 }
 
 async function readLora(path: string, modules: readonly ModuleEntry[], files: DiffusersModel): Promise<LoadedAdapter> {

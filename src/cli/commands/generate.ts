@@ -13,7 +13,10 @@ const more = `
 By default the model that comes with the package draws in 4 steps with its LCM-LoRA, which also stays when other LoRAs
 are added. Another sampler than lcm, or --no-lcm, leaves it out and draws in 32 steps with a guidance of 4. A model of
 your own uses the LCM-LoRA that you give, or that lies in its folder as lora/lcm-lora.safetensors; a LoRA counts as
-LCM-LoRA when its name says lcm.
+LCM-LoRA when its name says lcm. TCD, Hyper-SD and SDXL-Lightning LoRAs are known by their names, too.
+
+LoRAs may be given with blocks (any part of their path) and with weights that change with the steps; <lora:name:0.8> in the
+prompt does the same. docs/vectors.md tells more.
 
 With --init a picture is drawn anew, and with --mask a part of it. All --steps are drawn, whatever the --strength: they
 are spread over the noise that it leaves, from 4 steps at 0.6 on the timesteps 599, 459, 299 and 159 with lcm.
@@ -28,6 +31,9 @@ Examples:
   $ fourstep generate "a red apple"
   $ fourstep generate "a red apple" --count 4 --seed 7 --out pictures
   $ fourstep generate "a red apple" --lora style.safetensors:0.8
+  $ fourstep generate "a red apple <lora:style:0.8>" --lora-dir loras
+  $ fourstep generate "a red apple" --lora style.safetensors:0.8:down=0,mid=0.5,resnets=0
+  $ fourstep generate "a red apple" --lora style.safetensors:0.8@0-50%
   $ fourstep generate "a red apple" --sampler ddim --steps 32 --guidance 4 --negative "a leaf"
   $ fourstep generate "a green pear" --init apple.png --strength 0.7
   $ fourstep generate "a hat" --init cat.png --mask above-the-cat.png
@@ -45,7 +51,16 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
       "folder as diffusers writes it, file in the original names, or a hub's owner/name[@revision] (default: the model that comes with the package)",
     )
     .option("--variant <name>", "form of the weights that is fetched of a hub's model, such as fp16")
-    .option("--lora <file[:weight]>", "LoRA to add, weight 1 unless told; may be given more than once", collect)
+    .option(
+      "--lora <file[:weight[:blocks]]>",
+      "LoRA to add: a file, a name or a hub's owner/name, weight 1 unless told; may be given more than once",
+      collect,
+    )
+    .option(
+      "--lora-dir <folder>",
+      "where LoRAs are found by name, as in <lora:name:0.8> of a prompt; may be given more than once",
+      collect,
+    )
     .option("--embedding <file[:word]>", "word of textual inversion to add; may be given more than once", collect)
     .option("--lcm", "use the model's LCM-LoRA with any sampler")
     .option("--no-lcm", "leave the model's LCM-LoRA out")

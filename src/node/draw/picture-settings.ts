@@ -14,6 +14,8 @@ export interface Drawing extends DrawingPlan {
   /** Words of textual inversion. */
   readonly embeddings: readonly string[];
   readonly loras: readonly { readonly name: string; readonly weight: number }[];
+  /** Unless known, pictures say nothing of LoRAs. */
+  readonly picturedLoras?: PicturedLoras | undefined;
   readonly size: Size;
   /** Of the first picture. */
   readonly seed: number;
@@ -23,10 +25,28 @@ export interface Drawing extends DrawingPlan {
   readonly start: GivenStart | undefined;
 }
 
+/** What a picture says of its LoRAs, as AUTOMATIC1111's web interface does. */
+export interface PicturedLoras {
+  /** The prompt with a tag for each. */
+  readonly taggedPrompt: string;
+  /** By the name in its tag. */
+  readonly hashes: ReadonlyMap<string, string>;
+}
+
 /** A picture's settings in the text that image programs keep under `parameters`. */
 export function pictureSettings(drawing: Drawing, seed: number, version: string): string {
-  const { prompt, negativePrompt, clipSkip, sampler, steps, guidanceScale, size, modelName, embeddings, loras } =
-    drawing;
+  const {
+    prompt,
+    negativePrompt,
+    clipSkip,
+    sampler,
+    steps,
+    guidanceScale,
+    size,
+    modelName,
+    embeddings,
+    picturedLoras,
+  } = drawing;
   const settings = new Map([
     ["Steps", String(steps)],
     ["Sampler", samplerTitles[sampler]],
@@ -43,7 +63,8 @@ export function pictureSettings(drawing: Drawing, seed: number, version: string)
   }
   if (clipSkip > 1) settings.set("Clip skip", String(clipSkip));
   if (embeddings.length > 0) settings.set("Embeddings", embeddings.join(", "));
-  if (loras.length > 0) settings.set("Lora", loras.map(({ name, weight }) => `${name}:${weight}`).join(", "));
+  const hashes = [...(picturedLoras?.hashes ?? [])].map(([name, hash]) => `${name}: ${hash}`);
+  if (hashes.length > 0) settings.set("Lora hashes", hashes.join(", "));
   settings.set("Version", `fourstep ${version}`);
-  return writeInfotext({ prompt, negativePrompt, settings });
+  return writeInfotext({ prompt: picturedLoras?.taggedPrompt ?? prompt, negativePrompt, settings });
 }

@@ -1,17 +1,22 @@
 import { randomInt } from "node:crypto";
 import type { SchedulerConfig } from "../../diffusion/scheduler-config.ts";
+import { UsageError } from "../../errors.ts";
+import type { Acceleration } from "../../generate/acceleration.ts";
 import type { PromptReading } from "../../generate/conditioning.ts";
 import type { Model } from "../../generate/model.ts";
-import { type Acceleration, planDrawing, planWarnings } from "../../generate/plan.ts";
+import { planDrawing, planWarnings } from "../../generate/plan.ts";
 import type { LearnedWord } from "../../generate/prompt/learned-words.ts";
 import type { PromptSyntax } from "../../generate/prompt/syntax.ts";
 import type { Size } from "../../generate/size.ts";
 import { samplerForStrength } from "../../generate/strength.ts";
 import { type NamedSampler, samplerOfConfig } from "../../samplers/names.ts";
+import type { SamplerChoices } from "../../samplers/request.ts";
 import type { Sampler } from "../../samplers/sampler.ts";
+import { loraName } from "../lora-files.ts";
 import type { ChosenAdapter } from "../open-model.ts";
+import type { Accelerator } from "./choose-loras.ts";
 import { type GivenStart, planStart, readStart, type StartWishes } from "./given-start.ts";
-import type { Drawing } from "./picture-settings.ts";
+import type { Drawing, PicturedLoras } from "./picture-settings.ts";
 import { promptWarnings } from "./prompt-warnings.ts";
 
 /** What is to be drawn; what is left out is chosen to suit the model. */
@@ -33,6 +38,10 @@ export interface DrawnWith {
   readonly modelName: string;
   readonly adapters: readonly ChosenAdapter[];
   readonly acceleration: Acceleration;
+  /** The LoRA that accelerates; that which is not the model's own is told of. */
+  readonly accelerator?: Accelerator | undefined;
+  /** What pictures say of LoRAs; nothing unless given. */
+  readonly picturedLoras?: PicturedLoras;
   /** Name of another autoencoder. */
   readonly name: string | undefined;
   readonly learnedWords: readonly LearnedWord[];
@@ -45,6 +54,8 @@ export interface PreparedDrawing {
   readonly start: GivenStart | undefined;
   readonly reading: PromptReading;
   readonly warnings: readonly string[];
+  /** What was chosen because of what was given, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** Seeds that are drawn when none is given: as many as torch's generator for the CPU tells apart. */
@@ -57,7 +68,7 @@ export const seeds: number = 2 ** 32;
  */
 export async function prepareDrawing(
   config: SchedulerConfig,
-  { model, modelName, adapters, acceleration, learnedWords, name: vae }: DrawnWith,
+  { model, modelName, adapters, acceleration, accelerator, picturedLoras, learnedWords, name: vae }: DrawnWith,
   prompt: string,
   wishes: DrawingWishes,
 ): Promise<PreparedDrawing> {
@@ -74,8 +85,13 @@ export async function prepareDrawing(
   );
   const startPlan = planStart(wishes);
   const { strength, rule } = startPlan ?? { strength: 1, rule: "keep" };
-  const request = { config, steps: plan.steps, strength, choices: named?.choices ?? {} };
+  const request = { config, steps: plan.steps, strength, choices: named?.choices ?? choicesOf(acceleration) };
   const sampler = samplerForStrength(plan.sampler, request, rule);
+  if (sampler.adaptive === true && adapters.some((adapter) => adapter.steps !== undefined)) {
+    throw new UsageError(
+      `${plan.sampler} finds its steps itself, so that a LoRA's weight cannot change with them; choose another sampler.`,
+    );
+  }
   const { start, size } = await readStart(model, wishes, startPlan, wishes.size);
   const drawing: Drawing = {
     ...plan,
@@ -85,7 +101,8 @@ export async function prepareDrawing(
     modelName,
     vae,
     embeddings: learnedWords.map(({ word }) => word),
-    loras: adapters.map(({ adapter, weight }) => ({ name: adapter.name.replace(/\.safetensors$/i, ""), weight })),
+    loras: adapters.map(({ path, weight }) => ({ name: loraName(path), weight })),
+    picturedLoras,
     size,
     seed: wishes.seed ?? randomInt(seeds),
     start,
@@ -96,15 +113,30 @@ export async function prepareDrawing(
     ...adapters.flatMap(adapterWarnings),
     ...promptWarnings(model, prompt, reading),
   ];
-  return { drawing, sampler, start, reading, warnings };
+  const notes =
+    accelerator === undefined || accelerator.own
+      ? []
+      : [
+          `${accelerator.name} is ${accelerator.kind === "lcm-lora" ? "an LCM-LoRA" : `a ${accelerator.kind.title}`}: ${plan.sampler}, ${plan.steps} ${plan.steps === 1 ? "step" : "steps"}, guidance ${plan.guidanceScale}.`,
+        ];
+  return { drawing, sampler, start, reading, warnings, notes };
 }
 
-function adapterWarnings({ adapter }: ChosenAdapter): string[] {
+/** How the authors of a LoRA set its sampler. */
+function choicesOf(acceleration: Acceleration): SamplerChoices {
+  return typeof acceleration === "object" ? acceleration.choices : {};
+}
+
+function adapterWarnings({ adapter, idleParts = [] }: ChosenAdapter): string[] {
   const { name, matched, unmatched, leftOver } = adapter;
   const total = matched + unmatched.length + leftOver.length;
   const leftOut = (keys: readonly string[], reason: string): string[] =>
     keys.length === 0
       ? []
       : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
-  return [...leftOut(unmatched, "the model lacks their layers"), ...leftOut(leftOver, "they are not of the U-Net")];
+  return [
+    ...leftOut(unmatched, "the model lacks their layers"),
+    ...leftOut(leftOver, "they are not of the U-Net"),
+    ...idleParts.map((part) => `${name}: it changes no layer of "${part}", so that the weight there has no effect.`),
+  ];
 }
