@@ -8,9 +8,9 @@
 import { mkdir, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { combineAdapters, type WeightedAdapter } from "../src/adapters/combine.ts";
+import type { WeightedAdapter } from "../src/adapters/combine.ts";
 import type { LoraModule } from "../src/adapters/lora.ts";
-import { mergedSource } from "../src/adapters/merged-source.ts";
+import { changesOf, mergedSource } from "../src/adapters/merged-source.ts";
 import { adapterSlots } from "../src/adapters/slots.ts";
 import { targetModules } from "../src/adapters/targets.ts";
 import { openFileSource, writeFileAtomically } from "../src/formats/file-source.node.ts";
@@ -18,7 +18,7 @@ import { readFloat32, readSafetensorsHeader } from "../src/formats/safetensors.t
 import { safetensorsPieces } from "../src/formats/safetensors-layout.ts";
 import { encode } from "../src/graph/encode.ts";
 import { encodePrepared } from "../src/graph/prepare.ts";
-import { constant, fileConstant, input, type Value } from "../src/graph/value.ts";
+import { fileConstant, input, type Value } from "../src/graph/value.ts";
 import { stableDiffusion1 } from "../src/models/checkpoint/families/stable-diffusion-1.ts";
 import { layers, type ParameterSource, type WeightRule } from "../src/models/layers.ts";
 import { swapBatchAndChannels } from "../src/models/maps.ts";
@@ -98,11 +98,7 @@ const lora = (): LoraModule[] =>
     up: random([out, rank, ...inner.slice(1).map(() => 1)]),
     alpha: rank,
   }));
-const merged = (modules: readonly LoraModule[]): ParameterSource =>
-  mergedSource(
-    base,
-    new Map(modules.map(({ path: module, down, up }) => [module, { down: constant(down), up: constant(up) }])),
-  );
+const merged = (weighted: readonly WeightedAdapter[]): ParameterSource => mergedSource(base, changesOf(weighted));
 
 const shapes = { latents: [1, 4, size, size], timesteps: [1], context: [77, 768] } as const;
 const feeds = { latents: random(shapes.latents), timesteps: float32([1], [499]), context: random(shapes.context) };
@@ -124,7 +120,7 @@ async function step(session: Session, more: Readonly<Record<string, Tensor>> = {
 }
 /** The largest difference of merged weights from sums in float64, over some elements of each shape. */
 async function largestError(modules: readonly LoraModule[]): Promise<number> {
-  const source = merged(modules);
+  const source = merged([{ lambda: 1, modules }]);
   let largest = 0;
   const seen = new Set<string>();
   for (const { path: module, weight } of adapted) {
@@ -149,14 +145,12 @@ async function largestError(modules: readonly LoraModule[]): Promise<number> {
 
 line(`${adapted.length} modules of rank ${rank}; a step at ${8 * size}x${8 * size}; per 100 modules:`);
 const adapters: readonly WeightedAdapter[] = [{ lambda: 0.8, modules: lora() }];
-const [modules, combining] = await timed(() => combineAdapters(adapters));
 const unit = "per 100 modules";
-columns("merged: factors put together", perHundred(combining), unit);
 const slots = adapterSlots(adapted, rank);
 columns("slots: other adapters", perHundred((await timed(() => slots.fill(adapters)))[1]), unit);
 const lighter = adapters.map((one) => ({ ...one, lambda: 0.5 }));
 columns("slots: another weight", perHundred((await timed(() => slots.fill(lighter)))[1]), unit);
-line(`merged: largest difference of a weight from float64 ${(await largestError(modules)).toExponential(2)}`);
+line(`merged: largest difference of a weight from float64 ${(await largestError(lora())).toExponential(2)}`);
 
 const output = async (session: Session): Promise<Float32Array> =>
   (await session.run(feeds))["output"]!.data as Float32Array;
@@ -170,7 +164,7 @@ const ratio = ({ processor, wall }: Cost): string =>
 /** What it costs to go on with other adapters in the place of those that are merged. */
 async function exchange(name: string, weighted: readonly WeightedAdapter[]): Promise<void> {
   const [, cost] = await timed(async () => {
-    session = await compile(weighted.length === 0 ? base : merged(combineAdapters(weighted)), session);
+    session = await compile(weighted.length === 0 ? base : merged(weighted), session);
   });
   columns(`merged: ${name}`, perHundred(cost), unit);
   columns(`merged: ${name}`, cost, "in all");

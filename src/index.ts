@@ -7,7 +7,7 @@ export { countLora } from "./adapters/count.ts";
 export { type LoadedAdapter, loadAdapter } from "./adapters/load.ts";
 export { type LoraModule, loraDelta } from "./adapters/lora.ts";
 export { loraRule } from "./adapters/lora-rule.ts";
-export { mergedSource } from "./adapters/merged-source.ts";
+export { type ChangeFactors, changesOf, mergedSource } from "./adapters/merged-source.ts";
 export { saveAdapter } from "./adapters/save.ts";
 export { type AdapterSlots, adapterSlots } from "./adapters/slots.ts";
 export { lcmLoraTargets } from "./adapters/targets.ts";

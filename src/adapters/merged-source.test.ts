@@ -8,9 +8,9 @@ import { onnxRuntime } from "../runtime/onnx-runtime.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../tensor/float16.ts";
 import { counterNormal } from "../tensor/random/counter.ts";
 import { elementCount, float32, type Tensor } from "../tensor/tensor.ts";
-import { combineAdapters, mergeAdapters, type WeightedAdapter } from "./combine.ts";
+import { mergeAdapters, type WeightedAdapter } from "./combine.ts";
 import type { LoraModule } from "./lora.ts";
-import { mergedSource } from "./merged-source.ts";
+import { changesOf, mergedSource } from "./merged-source.ts";
 
 type Floats = Tensor<"float32">;
 
@@ -74,14 +74,7 @@ async function weightsOf(source: ParameterSource): Promise<Map<string, Floats>> 
 }
 
 const merged = (adapters: readonly WeightedAdapter[], of = plainValue): ParameterSource =>
-  mergedSource(
-    of,
-    new Map(
-      combineAdapters(adapters).map(
-        ({ path, down, up }) => [path, { down: constant(down), up: constant(up) }] as const,
-      ),
-    ),
-  );
+  mergedSource(of, changesOf(adapters));
 
 describe("mergedSource", () => {
   it("is the sum in float64 by hand, for linear layers and convolutions and weights of any sign", async () => {

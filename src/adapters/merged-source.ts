@@ -1,27 +1,57 @@
 import { AdapterError } from "../errors.ts";
+import { cast } from "../graph/ops/elementwise.ts";
 import { gemm } from "../graph/ops/product.ts";
 import { reshape } from "../graph/ops/structure.ts";
-import type { Value } from "../graph/value.ts";
+import { constant, type Value } from "../graph/value.ts";
 import type { ParameterSource } from "../models/layers.ts";
-import { elementCount } from "../tensor/tensor.ts";
+import { elementCount, type Tensor } from "../tensor/tensor.ts";
+import { groupByPath, type WeightedAdapter } from "./combine.ts";
+import { loraScale } from "./lora.ts";
 
-/** The two factors of a layer's change `up x down`, with the scale already in them. */
+/** The change of a layer's weight by one adapter, `factor * up x down`. */
 export interface ChangeFactors {
-  /** `[rank, in]`, or `[rank, in, height, width]` of a convolution. */
+  /** `[rank, in]`, or `[rank, in, height, width]` of a convolution; float32. */
   readonly down: Value;
-  /** `[out, rank]`, or `[out, rank, 1, 1]` of a convolution. */
+  /** `[out, rank]`, or `[out, rank, 1, 1]` of a convolution; float32. */
   readonly up: Value;
+  /** The adapter's lambda times its own scale. */
+  readonly factor: number;
 }
 
 /**
- * Parameters with adapters merged in: `W0 + B A` for the layers of `changes`, by path, and the base's own elsewhere.
+ * What adapters change, by path, with their factors as constants in memory.
+ * @param keep makes a value of a factor, e.g. of one that was stored elsewhere
+ * @throws UsageError when a lambda is not finite
+ */
+export function changesOf(
+  adapters: readonly WeightedAdapter[],
+  keep: (tensor: Tensor) => Value = (tensor) => cast(constant(tensor), "float32"),
+): Map<string, readonly ChangeFactors[]> {
+  return new Map(
+    Array.from(groupByPath(adapters), ([path, parts]) => [
+      path,
+      parts.map(({ lambda, module }) => ({
+        down: keep(module.down),
+        up: keep(module.up),
+        factor: lambda * loraScale(module),
+      })),
+    ]),
+  );
+}
+
+/**
+ * Parameters with adapters merged in: `W0 + sum_i factor_i B_i A_i` for the layers of `changes`, by path, and the base's own
+ * elsewhere.
  *
- * The sum is part of the graph. Where all of it is constant the runtime computes it once, when it compiles, in float32 with
- * the matrix product of its own, and prepares the result as it would a plain weight: a step costs what the base's does. The
+ * The sum is part of the graph. Where all of it is constant it is computed once, in float32 with the runtime's
+ * matrix product, and serves as a plain weight would: a step costs what the base's does. The
  * base's weights are only read, so that leaving the adapters out gives their very bytes.
  * @throws AdapterError (from the source) when a change does not have the shape of the layer's weight
  */
-export function mergedSource(base: ParameterSource, changes: ReadonlyMap<string, ChangeFactors>): ParameterSource {
+export function mergedSource(
+  base: ParameterSource,
+  changes: ReadonlyMap<string, readonly ChangeFactors[]>,
+): ParameterSource {
   const made = new Map<string, Value>();
   return (name, shape) => {
     const plain = base(name, shape);
@@ -36,25 +66,18 @@ export function mergedSource(base: ParameterSource, changes: ReadonlyMap<string,
 
 const suffix = ".weight";
 
-function mergedValue(path: string, weight: Value, { down, up }: ChangeFactors): Value {
+function mergedValue(path: string, weight: Value, changes: readonly ChangeFactors[]): Value {
   const [out = 0, ...inner] = weight.shape;
-  const [rank = 0, ...changed] = down.shape;
   const columns = elementCount(inner);
-  if (up.shape[0] !== out || up.shape[1] !== rank || elementCount(changed) !== columns) {
-    throw new AdapterError(
-      `${path}: its weight is [${weight.shape.join(", ")}] in the model, but the adapter changes one of [${[up.shape[0], ...changed].join(", ")}].`,
-    );
+  let sum = reshape(weight, [out, columns]);
+  for (const { down, up, factor } of changes) {
+    const [rank = 0, ...changed] = down.shape;
+    if (up.shape[0] !== out || up.shape[1] !== rank || elementCount(changed) !== columns) {
+      throw new AdapterError(
+        `${path}: its weight is [${weight.shape.join(", ")}] in the model, but the adapter changes one of [${[up.shape[0], ...changed].join(", ")}].`,
+      );
+    }
+    sum = gemm(reshape(up, [out, rank]), reshape(down, [rank, columns]), sum, { alpha: factor });
   }
-  const sum = gemm(asMatrix(up, out, rank), asMatrix(down, rank, columns), asMatrix(weight, out, columns));
-  return inner.length === 1 ? sum : reshape(sum, weight.shape);
-}
-
-/** The same numbers as a matrix; those of a leaf are described anew rather than copied. */
-function asMatrix(value: Value, rows: number, columns: number): Value {
-  const { source, shape } = value;
-  if (shape.length === 2) return value;
-  if (source.kind === "file") return { ...value, shape: [rows, columns] };
-  if (source.kind !== "constant") return reshape(value, [rows, columns]);
-  const tensor = { ...source.tensor, shape: [rows, columns] };
-  return { ...value, shape: tensor.shape, source: { kind: "constant", tensor } };
+  return reshape(sum, weight.shape);
 }

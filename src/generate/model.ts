@@ -1,11 +1,10 @@
-import { combineAdapters, type WeightedAdapter } from "../adapters/combine.ts";
+import { groupByPath, type WeightedAdapter } from "../adapters/combine.ts";
 import { type LoraModule, loraWeightShape } from "../adapters/lora.ts";
-import { loraDownName, loraUpName } from "../adapters/lora-rule.ts";
-import { type ChangeFactors, mergedSource } from "../adapters/merged-source.ts";
+import { changesOf, mergedSource } from "../adapters/merged-source.ts";
 import type { AdapterSlots } from "../adapters/slots.ts";
 import type { SchedulerConfig } from "../diffusion/scheduler-config.ts";
 import { AdapterError } from "../errors.ts";
-import { constant, type FileSlice, fileConstant, type Value } from "../graph/value.ts";
+import { type FileSlice, fileConstant, type Value } from "../graph/value.ts";
 import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
 import { inPlaceParameters } from "../models/checkpoint/parameters.ts";
 import type { StoredWeights } from "../models/checkpoint/stored-weights.ts";
@@ -15,6 +14,7 @@ import type { ClipTokenizer } from "../models/tokenizer/clip-tokenizer.ts";
 import type { UNetConfig } from "../models/unet/config.ts";
 import type { TinyAutoencoderConfig } from "../models/vae/autoencoder-tiny.ts";
 import type { AutoencoderConfig } from "../models/vae/config.ts";
+import { toFloat32 } from "../tensor/convert.ts";
 import { elementCount, type Tensor } from "../tensor/tensor.ts";
 
 /** A network's configuration and where its parameters come from. */
@@ -135,18 +135,18 @@ async function adaptedSource(
   adapters: readonly WeightedAdapter[],
 ): Promise<ParameterSource> {
   const base = await inPlaceParameters(await located(weights, place));
-  const modules = combineAdapters(adapters);
+  const modules = Array.from(groupByPath(adapters).values(), (parts) => parts.map(({ module }) => module)).flat();
   for (const module of modules) checkLayer(weights, module);
   const { store } = place;
-  const apart = store !== undefined && factorBytes(modules) > store.mostInMemory ? store : undefined;
-  const factor = async (name: string, tensor: Tensor): Promise<Value> =>
-    apart === undefined
-      ? constant(tensor)
-      : fileConstant(name, tensor.shape, "float32", await apart.keep(tensor as Tensor<"float32">));
-  const changes = new Map<string, ChangeFactors>();
-  for (const { path, down, up } of modules) {
-    changes.set(path, { down: await factor(loraDownName(path), down), up: await factor(loraUpName(path), up) });
+  const kept = new Map<Tensor, Value>();
+  if (store !== undefined && factorBytes(modules) > store.mostInMemory) {
+    for (const { path, down, up } of modules) {
+      for (const tensor of [down, up]) {
+        kept.set(tensor, fileConstant(path, tensor.shape, "float32", await store.keep(toFloat32(tensor))));
+      }
+    }
   }
+  const changes = kept.size === 0 ? changesOf(adapters) : changesOf(adapters, (tensor) => kept.get(tensor)!);
   return changes.size === 0 ? base.source : mergedSource(base.source, changes);
 }
 
