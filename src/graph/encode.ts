@@ -196,12 +196,16 @@ export function encode(
     ints: (values) => constantName({ type: "int64", shape: [values.length], data: BigInt64Array.from(values, BigInt) }),
   };
 
+  // A result bears its own name, once; runtimes that do not optimise would copy it for another.
+  for (const [name, value] of results) {
+    if (value.source.kind === "operation" && !prepared.has(value) && !names.has(value)) names.set(value, name);
+  }
   for (const operation of order) {
     const operands = operation.inputs.map(nameOf);
-    for (const output of operation.outputs) names.set(output, freshName());
+    for (const output of operation.outputs) if (!names.has(output)) names.set(output, freshName());
     operation.definition.emit(emitter, operands, operation.outputs.map(nameOf), operation.attributes, operation);
   }
-  for (const [name, value] of results) emitter.node("Identity", [nameOf(value)], [name]);
+  for (const [name, value] of results) if (nameOf(value) !== name) emitter.node("Identity", [nameOf(value)], [name]);
 
   graph.string(2, "fourstep");
   for (const message of initializers) graph.message(5, message);

@@ -105,7 +105,8 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
           { ...(folder === undefined ? {} : { folder }), layouts: false },
           "disabled",
         );
-        const session = await ort.InferenceSession.create(preparation.bytes, options);
+        // Without an arena, what a preparation took is there for the next.
+        const session = await ort.InferenceSession.create(preparation.bytes, { ...options, enableCpuMemArena: false });
         try {
           results = await session.run({}, preparation.outputs);
         } finally {
