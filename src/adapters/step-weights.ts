@@ -36,7 +36,7 @@ export function parseStepWeights(text: string): StepWeights {
 
 function parseSpan(piece: string, text: string): Span {
   const [, number, begin, first, end = begin, second = first] = span.exec(piece) ?? [];
-  if (number === undefined || begin === undefined || first !== second) {
+  if (number === undefined || begin === undefined || (first === "%" && second === "")) {
     throw new UsageError(
       `"${text}": "${piece}" is no weight for some steps; write such as 0.8@0-50% or, by their numbers, 0.8@1-2.`,
     );
@@ -45,7 +45,7 @@ function parseSpan(piece: string, text: string): Span {
   if (number.trim() === "" || !Number.isFinite(weight)) {
     throw new UsageError(`"${text}": the weight "${number}" must be a number, such as 0.8.`);
   }
-  return { weight, begin: Number(begin), end: Number(end), shares: first === "%" };
+  return { weight, begin: Number(begin), end: Number(end), shares: second === "%" };
 }
 
 /**

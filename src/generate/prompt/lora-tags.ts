@@ -26,7 +26,7 @@ export interface TaggedPrompt {
 export function parseLoraTags(prompt: string): TaggedPrompt {
   const loras: LoraTag[] = [];
   const others: string[] = [];
-  const text = prompt.replace(/<(lora|lyco|hypernet):([^>]+)>/g, (written: string, kind: string, inside: string) => {
+  const text = prompt.replace(/<(lora|lyco|hypernet):([^<>]+)>/g, (written: string, kind: string, inside: string) => {
     const [name = "", ...items] = inside.split(":");
     if (kind === "lora" || kind === "lyco") loras.push({ written, kind, name: name.trim(), items });
     else others.push(written);
