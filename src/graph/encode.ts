@@ -25,7 +25,20 @@ export interface OnnxModel {
   readonly files: readonly string[];
   /** Graphs without inputs whose results are inputs of this one, beside `inputs`: computed once, when it is compiled. */
   readonly preparations?: readonly OnnxModel[];
+  /** Large constants in memory that are given to the graph at its run, beside `inputs`, so that nobody copies them. */
+  readonly given?: ReadonlyMap<string, Tensor>;
 }
+
+/** How a graph is written. */
+export interface EncodeOptions {
+  /** Values that are not computed but come in by these names; they are not among the model's `inputs`. */
+  readonly prepared?: ReadonlyMap<Value, string>;
+  /** Whether large constants in memory are given at the run; no, unless told. */
+  readonly giveConstants?: boolean;
+}
+
+/** Types of tensors that every runtime takes as an input. */
+const givable: ReadonlySet<string> = new Set(["float32", "float16", "float64", "int64", "int32"]);
 
 const opset = 20;
 const contribOpset = 1;
@@ -68,7 +81,7 @@ const apartTensor = (name: string, value: Pick<Tensor, "type" | "shape">, slice:
   return message.int(14, 1);
 };
 
-const valueInfo = (name: string, value: Value): ProtobufWriter => {
+const valueInfo = (name: string, value: Pick<Value, "type" | "shape">): ProtobufWriter => {
   const shape = new ProtobufWriter();
   for (const n of value.shape) shape.message(1, new ProtobufWriter().int(1, n));
   const tensorType = new ProtobufWriter().int(1, onnxType[value.type]).message(2, shape);
@@ -102,17 +115,17 @@ function givenNames(
 /**
  * Writes the graph that computes `outputs` as an ONNX model. Equal small constants are written once, as are constants
  * that share their tensor or their place in a file.
- * @param prepared values that are not computed but come in by these names; they are not among the model's `inputs`
  * @throws FormatError when two different inputs, or an input and a result, share one name
  */
 export function encode(
   outputs: Readonly<Record<string, Value>>,
-  prepared: ReadonlyMap<Value, string> = new Map(),
+  { prepared = new Map(), giveConstants = false }: EncodeOptions = {},
 ): OnnxModel {
   const graph = new ProtobufWriter();
   const names = new Map<Value, string>();
   const inputs = new Map<string, Value>();
   const files = new Set<string>();
+  const given = new Map<string, Tensor>();
   const shared = new Map<string | Tensor, string>();
   const initializers: ProtobufWriter[] = [];
   const large: { readonly name: string; readonly tensor: Tensor; readonly data: Uint8Array }[] = [];
@@ -121,11 +134,11 @@ export function encode(
     results.map(([, value]) => value),
     new Set(prepared.keys()),
   );
-  const given = givenNames(order, results, prepared);
+  const taken = givenNames(order, results, prepared);
   let counter = 0;
   const freshName = (): string => {
     const name = `v${counter++}`;
-    return given.has(name) ? freshName() : name;
+    return taken.has(name) ? freshName() : name;
   };
 
   /** Writes an initializer once for each key. */
@@ -142,7 +155,8 @@ export function encode(
     initializer(elementCount(tensor.shape) <= sharedElements ? contentKey(tensor) : tensor, (name) => {
       const data = bytesOf(tensor);
       if (data.length < largeConstant) return inlineTensor(name, tensor);
-      large.push({ name, tensor, data });
+      if (giveConstants && givable.has(tensor.type)) given.set(name, tensor);
+      else large.push({ name, tensor, data });
       return undefined;
     });
 
@@ -223,6 +237,7 @@ export function encode(
   }
   for (const [name, value] of inputs) graph.message(11, valueInfo(name, value));
   for (const [value, name] of prepared) graph.message(11, valueInfo(name, value));
+  for (const [name, tensor] of given) graph.message(11, valueInfo(name, tensor));
   for (const [name, value] of results) graph.message(12, valueInfo(name, value));
   const operatorSet = (domain: string, version: number): ProtobufWriter =>
     new ProtobufWriter().string(1, domain).int(2, version);
@@ -238,5 +253,6 @@ export function encode(
     inputs: [...inputs.keys()],
     outputs: results.map(([name]) => name),
     files: [...files],
+    ...(given.size === 0 ? {} : { given }),
   };
 }

@@ -65,9 +65,9 @@ export function encodePrepared(outputs: Readonly<Record<string, Value>>, layouts
   const parts = [values.filter((value) => !dependsOnMemory(value)), values.filter(dependsOnMemory)];
   const preparations = parts.flatMap(inPortions).map((portion) => {
     const results = Object.fromEntries(portion.map((value) => [names.get(value)!, value]));
-    return encode(results);
+    return encode(results, { giveConstants: true });
   });
-  return { ...encode(outputs, names), preparations };
+  return { ...encode(outputs, { prepared: names }), preparations };
 }
 
 function inPortions(values: readonly Value[]): Value[][] {

@@ -1,7 +1,7 @@
 import * as ort from "#ort";
 import { RuntimeFailure } from "../errors.ts";
 import type { OnnxModel } from "../graph/encode.ts";
-import { OnnxSession, type Prepared, type SessionParts, sentence } from "./onnx-session.ts";
+import { OnnxSession, type Prepared, type SessionParts, sentence, toOrt } from "./onnx-session.ts";
 import type { CompileOptions, Device, Runtime, Session } from "./runtime.ts";
 
 export interface OnnxRuntimeOptions {
@@ -43,7 +43,10 @@ function isSame(before: SessionParts | undefined, model: OnnxModel, options: Com
 }
 
 function sameModel(a: OnnxModel, b: OnnxModel): boolean {
+  const [given, other] = [[...(a.given?.values() ?? [])], [...(b.given?.values() ?? [])]];
   return (
+    given.length === other.length &&
+    given.every(({ data }, i) => data === other[i]!.data) &&
     a.constants.length === b.constants.length &&
     a.constants.every(({ data }, i) => data === b.constants[i]!.data) &&
     a.bytes.length === b.bytes.length &&
@@ -108,7 +111,8 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
         // Without an arena, what a preparation took is there for the next.
         const session = await ort.InferenceSession.create(preparation.bytes, { ...options, enableCpuMemArena: false });
         try {
-          results = await session.run({}, preparation.outputs);
+          const feeds = Array.from(preparation.given ?? [], ([name, tensor]) => [name, toOrt(name, tensor)] as const);
+          results = await session.run(Object.fromEntries(feeds), preparation.outputs);
         } finally {
           await session.release();
         }

@@ -21,7 +21,7 @@ const carried: ReadonlySet<DataType> = new Set([
   "bool",
 ]);
 
-function toOrt(name: string, tensor: Tensor): ort.Tensor {
+export function toOrt(name: string, tensor: Tensor): ort.Tensor {
   if (!carried.has(tensor.type))
     throw new RuntimeFailure(
       `The input "${name}" has the type ${tensor.type}, which the runtime does not take; convert it to float32 first.`,
