@@ -2,6 +2,7 @@
  * Fourstep as a library, for Node and for browsers: graphs and gradients, models, samplers, adapters, drawing, training.
  * What needs Node (files, workers, training jobs) is in `fourstep/node`.
  */
+export { type BlockWeights, parseBlockWeights } from "./adapters/block-weights.ts";
 export { combineAdapters, mergeAdapters, type WeightedAdapter } from "./adapters/combine.ts";
 export { countLora } from "./adapters/count.ts";
 export { type LoadedAdapter, loadAdapter } from "./adapters/load.ts";
@@ -10,6 +11,7 @@ export { loraRule } from "./adapters/lora-rule.ts";
 export { type ChangeFactors, changesOf, mergedSource } from "./adapters/merged-source.ts";
 export { saveAdapter } from "./adapters/save.ts";
 export { type AdapterSlots, adapterSlots } from "./adapters/slots.ts";
+export { parseStepWeights, type StepWeights } from "./adapters/step-weights.ts";
 export { lcmLoraTargets } from "./adapters/targets.ts";
 export { addTaskVectors, applyTaskVector, negateTaskVector, taskVector } from "./adapters/task-vector.ts";
 export { backward } from "./autodiff/backward.ts";
@@ -29,6 +31,7 @@ export { openTensorFile } from "./formats/open-tensor-file.ts";
 export { decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";
 export type { TensorFile } from "./formats/tensor-file.ts";
 export { readLocated, unwrapStateDict } from "./formats/tensor-file.ts";
+export { type Acceleration, accelerationOfNames, publishedLcmLora } from "./generate/acceleration.ts";
 export { encodePrompt, type Prompt, type PromptReading, plainReading } from "./generate/conditioning.ts";
 export type { DrawingStep, DrawnPicture } from "./generate/drawing.ts";
 export { imageToImage } from "./generate/image-to-image.ts";
@@ -36,6 +39,7 @@ export { inpainting } from "./generate/inpainting.ts";
 export { type Model, modelFromFolder, unetFromFolder } from "./generate/model.ts";
 export { createNetworks, type Networks } from "./generate/networks.ts";
 export { type Pixels, toPixels } from "./generate/pixels.ts";
+export { type LoraTag, parseLoraTags, writeLoraTag } from "./generate/prompt/lora-tags.ts";
 export { textToImage } from "./generate/text-to-image.ts";
 export { encode, type OnnxModel } from "./graph/encode.ts";
 export { constant, input, scalar, type Value } from "./graph/value.ts";

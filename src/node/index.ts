@@ -4,8 +4,18 @@ import "./no-telemetry.ts";
 
 export { resolveFile, resolveModel } from "./hub/models.ts";
 export { fetchSnapshot } from "./hub/snapshot.ts";
+export { type LoraChoice, parseLoraChoice } from "./lora-choice.ts";
+export { type LoraLibrary, loraLibrary } from "./lora-files.ts";
+export { type LoraSwap, loraSwap } from "./lora-swap.ts";
 export { openModelFolder, writeModelFolder } from "./model-folder.ts";
-export { adaptedModel, openModel, readLoras } from "./open-model.ts";
+export {
+  adaptedModel,
+  type ChosenAdapter,
+  type OpenedModel,
+  openModel,
+  readLoras,
+  weightedAdapters,
+} from "./open-model.ts";
 export { openPictures } from "./open-pictures.ts";
 export { parallelEngine } from "./parallel-engine.ts";
 export { openRunFolder } from "./run-folder.ts";
