@@ -1,6 +1,6 @@
 /**
- * The same computation written in several ways, timed one by one: attention, and group normalisation with SiLU, in the
- * shapes of Stable Diffusion 1.5 and its autoencoder at 512x512.
+ * The same computation written in several ways, timed one by one: linear layers, attention, and group normalisation with
+ * SiLU, in the shapes of Stable Diffusion 1.5 and its autoencoder at 512x512.
  *
  *     node --import tsx bench/profile/forms.ts [--threads 1] [--only attention]
  *
@@ -14,6 +14,7 @@ import { add, mul, scale, shift, sub } from "../../src/graph/ops/arithmetic.ts";
 import { attention } from "../../src/graph/ops/attention.ts";
 import { reciprocal, silu, sqrt } from "../../src/graph/ops/elementwise.ts";
 import { groupNorm, groupNormOfBatch, layerNorm } from "../../src/graph/ops/normalisation.ts";
+import { gemm } from "../../src/graph/ops/product.ts";
 import { reduceSum } from "../../src/graph/ops/reduction.ts";
 import { concat, reshape, slice } from "../../src/graph/ops/structure.ts";
 import { constant, input, type Value } from "../../src/graph/value.ts";
@@ -71,6 +72,32 @@ function attentionTrial(queries: number, keys: number, heads: number, size: numb
   };
 }
 
+/** Rows of activations and int8 weights `[in, out]` with their scale: activations are quantised as they come. */
+const dynamicQuantized = define({
+  kind: "dynamicQuantizedProduct",
+  infer: ([a, b]: readonly Value[]) => [{ type: a!.type, shape: [a!.shape[0]!, b!.shape[1]!] }],
+  emit: (emitter, inputs, outputs) => emitter.node("DynamicQuantizeMatMul", inputs, outputs, {}, contrib),
+});
+
+/** A linear layer in float32, and in int8 with one scale for all weights. */
+function productTrial(rows: number, width: number, out: number): Trial {
+  const weights = counterNormal(1, "weights", 0, width * out);
+  const largest = weights.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  const scaled = Int8Array.from(weights, (x) => Math.round((127 * x) / largest));
+  const plain = constant(float32([width, out], weights));
+  const small = constant({ type: "int8", shape: [width, out], data: scaled });
+  return {
+    name: `product ${rows} x ${width} x ${out}`,
+    inputs: { x: [rows, width] },
+    operations: 2 * rows * width * out,
+    forms: {
+      float32: ({ x }) => gemm(x!, plain),
+      "int8 weights and activations": ({ x }) =>
+        apply1(dynamicQuantized, [x!, small, constant(float32([], [largest / 127]))], null),
+    },
+  };
+}
+
 const affine = (channels: number): [Value, Value] =>
   [1, 0.1].map((x) => constant(float32([channels], new Float32Array(channels).fill(x)))) as [Value, Value];
 
@@ -111,6 +138,9 @@ function normTrial(channels: number, side: number): Trial {
 }
 
 const trials = [
+  productTrial(4096, 320, 1280),
+  productTrial(1024, 640, 2560),
+  productTrial(256, 1280, 5120),
   attentionTrial(4096, 4096, 8, 40),
   attentionTrial(1024, 1024, 8, 80),
   attentionTrial(4096, 77, 8, 40),
@@ -151,10 +181,11 @@ for (const { name, inputs, operations, forms } of trials) {
         cpu = Math.min(cpu, (user + system) / 1000);
       }
       first ??= sums;
-      const error = sums.reduce((most, x, i) => Math.max(most, Math.abs(x - first![i]!)), 0);
+      const largest = first.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const error = sums.reduce((most, x, i) => Math.max(most, Math.abs(x - first![i]!)), 0) / largest;
       const speed = operations === 0 ? "" : `, ${(operations / (threads === 1 ? cpu : wall) / 1e6).toFixed(1)} GFLOP/s`;
       console.log(
-        `  ${form.padEnd(26)} ${wall.toFixed(2)} ms${threads === 1 ? `, processor ${cpu.toFixed(2)} ms` : ""}${speed}, differs by ${error.toExponential(1)}`,
+        `  ${form.padEnd(26)} ${wall.toFixed(2)} ms${threads === 1 ? `, processor ${cpu.toFixed(2)} ms` : ""}${speed}, differs by ${error.toExponential(1)} of the largest sum`,
       );
     } catch (error) {
       console.log(`  ${form.padEnd(26)} ${(error as Error).message}`);
