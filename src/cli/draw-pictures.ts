@@ -6,7 +6,7 @@ import { accelerationOf, chooseLoras, loraHashes } from "../node/draw/choose-lor
 import { drawEvents } from "../node/draw/draw-events.ts";
 import { type DrawingWishes, prepareDrawing } from "../node/draw/prepare-drawing.ts";
 import { readEmbeddings } from "../node/embedding-files.ts";
-import { resolveFiles, resolveModel } from "../node/hub/models.ts";
+import { resolveAutoencoder, resolveFiles, resolveModel } from "../node/hub/models.ts";
 import { loraSwap } from "../node/lora-swap.ts";
 import { adaptedModel, openModel, readLoras } from "../node/open-model.ts";
 import { makePictureFolder } from "../node/picture-files.ts";
@@ -45,6 +45,11 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
   // A caller that looks at the output, such as a test, has no other process to look at.
   if (context.stdout === process.stdout) await restartForModel(path);
   const embedding = await resolveFiles(options.embedding, fetching);
+  const { vae, previewVae } = options;
+  const autoencoders = {
+    ...(vae === undefined ? {} : { vae: await resolveAutoencoder(vae, fetching) }),
+    ...(previewVae === undefined ? {} : { previewVae: await resolveAutoencoder(previewVae, fetching) }),
+  };
   const opened = await openModel(path, openingOptions(options, context.env));
   const runtime = onnxRuntime();
   try {
@@ -56,7 +61,7 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
       opened.files,
       chosen.loras.map(({ choice }) => choice),
     );
-    await using others = await openAutoencoders(await adaptedModel(opened, adapters), options);
+    await using others = await openAutoencoders(await adaptedModel(opened, adapters), { ...options, ...autoencoders });
     const { model } = others;
     const learnedWords = await readEmbeddings(embedding, model);
     const made = {

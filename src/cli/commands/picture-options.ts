@@ -28,8 +28,8 @@ export function addPictureOptions(command: Command): Command {
       wholeNumber(1, 1024),
       1,
     )
-    .option("--vae <file|folder>", "another autoencoder, such as TAESD")
-    .option("--preview-vae <file|folder>", "autoencoder for the previews in the terminal, such as TAESD")
+    .option("--vae <file|folder|id>", "another autoencoder, such as TAESD, or a hub's owner/name")
+    .option("--preview-vae <file|folder|id>", "autoencoder for the previews in the terminal, such as TAESD")
     .option(
       "--vae-tiling [pixels]",
       "decode in tiles of that side, 64 latents unless told (default: for pictures above 1024x1024)",

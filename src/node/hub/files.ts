@@ -58,6 +58,25 @@ export function chooseModelFiles(repo: string, paths: readonly string[], variant
 }
 
 /**
+ * Chooses what is needed of an autoencoder's repository: its configuration and one form of its weights, at the root or in
+ * `vae` of a whole model, else its only file of weights.
+ * @throws UsageError when there is none, or several
+ */
+export function chooseAutoencoderFiles(repo: string, paths: readonly string[]): ModelFiles & { readonly part: string } {
+  for (const part of ["", "vae"]) {
+    const at = part === "" ? "" : `${part}/`;
+    if (!paths.includes(`${at}config.json`)) continue;
+    const weights = weightsOf(paths, part, weightForms(undefined));
+    if (weights.length > 0) return { kind: "folder", part, files: [`${at}config.json`, ...weights] };
+  }
+  const [first, ...others] = paths.filter(isRootFile("safetensors"));
+  if (first !== undefined && others.length === 0) return { kind: "file", part: "", files: [first] };
+  throw new UsageError(
+    `${repo}: there is neither an autoencoder's config.json with weights nor a single file of weights in this repository.`,
+  );
+}
+
+/**
  * The file of a LoRA's repository: that which diffusers writes, or the only one.
  * @throws UsageError when there is none, or several
  */
@@ -88,9 +107,10 @@ function isRootFile(extension: string): (path: string) => boolean {
 }
 
 function weightsOf(paths: readonly string[], part: string, forms: readonly RegExp[]): readonly string[] {
-  const inside = paths.filter((path) => path.startsWith(`${part}/`));
+  const at = part === "" ? "" : `${part}/`;
+  const inside = paths.filter((path) => path.startsWith(at));
   for (const form of forms) {
-    const files = inside.filter((path) => form.test(path.slice(part.length + 1)));
+    const files = inside.filter((path) => form.test(path.slice(at.length)));
     if (files.some((path) => !path.endsWith(".json"))) return files;
   }
   return [];

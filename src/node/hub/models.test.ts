@@ -7,7 +7,7 @@ import { runFourstep } from "../../../test/cli-run.ts";
 import { gitHash, type HubServer, isLarge, sha256, startHubServer } from "../../../test/hub-server.ts";
 import { tinyLora, tinyModelFiles } from "../../../test/tiny-model.ts";
 import { openModel } from "../open-model.ts";
-import { resolveFile, resolveModel } from "./models.ts";
+import { resolveAutoencoder, resolveFile, resolveModel } from "./models.ts";
 import type { HubOptions, HubProgress } from "./snapshot.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
@@ -49,6 +49,14 @@ beforeAll(async () => {
         ["b.safetensors", numbers],
       ]),
     },
+    "owner/vae": {
+      commit,
+      files: new Map([
+        ["config.json", tiny.get("vae/config.json")!],
+        ["diffusion_pytorch_model.safetensors", tiny.get("vae/diffusion_pytorch_model.safetensors")!],
+        ["diffusion_pytorch_model.bin", text("a pickle")],
+      ]),
+    },
     "owner/evil": { commit, files: new Map([["../../a.safetensors", numbers]]) },
   });
 });
@@ -72,6 +80,25 @@ const hub = (env: Record<string, string> = {}, rest: Partial<HubOptions> = {}): 
 });
 const blobOf = (path: string, bytes: Uint8Array): string => (isLarge(path) ? sha256(bytes) : gitHash(bytes));
 const root = (name: string): string => join(cache, `models--owner--${name}`);
+
+describe("resolveAutoencoder", () => {
+  it("fetches a repository's configuration and weights, of a whole model its autoencoder alone", async () => {
+    expect(
+      await resolveAutoencoder("some/file.safetensors", hub({}, {})).catch((error: Error) => error.message),
+    ).toContain("some/file.safetensors");
+    const own = await resolveAutoencoder("owner/vae", hub());
+    expect(readdirSync(own).sort()).toEqual(["config.json", "diffusion_pytorch_model.safetensors"]);
+    server.fetched.length = 0;
+    const part = await resolveAutoencoder("owner/tiny", hub());
+    expect(readdirSync(part).sort()).toEqual(["config.json", "diffusion_pytorch_model.safetensors"]);
+    expect(server.fetched.every((path) => path.includes("vae/"))).toBe(true);
+    expect(readFileSync(await resolveAutoencoder("owner/single", hub())).length).toBe(numbers.length);
+  });
+
+  it("says what is missing", async () => {
+    await expect(resolveAutoencoder("owner/several", hub())).rejects.toThrow("neither an autoencoder's config.json");
+  });
+});
 
 describe("resolveModel", () => {
   it("leaves paths alone, and what can be no id", async () => {

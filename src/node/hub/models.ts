@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
-import { chooseLoraFile, chooseModelFiles, type WeightVariant } from "./files.ts";
+import { chooseAutoencoderFiles, chooseLoraFile, chooseModelFiles, type WeightVariant } from "./files.ts";
 import { type HubReference, parseHubReference } from "./reference.ts";
 import { fetchSnapshot, type HubOptions } from "./snapshot.ts";
 
@@ -30,6 +30,26 @@ export async function resolveModel(text: string, variant: WeightVariant, options
   const { folder } = await fetchSnapshot(reference, choose, options);
   const name = single === undefined ? repo.slice(repo.indexOf("/") + 1) : basename(single);
   return { path: single === undefined ? folder : join(folder, single), name };
+}
+
+/**
+ * Finds an autoencoder by what people write: a path, or else a hub's `owner/name[/file][@revision]`, which is fetched; of a
+ * whole model its `vae` alone.
+ * @throws UsageError when the hub has no such autoencoder; a path is given back as it is
+ */
+export async function resolveAutoencoder(text: string, options: HubOptions): Promise<string> {
+  const reference = existsSync(text) ? undefined : parseHubReference(text);
+  if (reference === undefined) return text;
+  const { repo, file } = reference;
+  if (file !== undefined) return (await fetchFile(reference, () => file, options)).path;
+  let place = "";
+  const choose = (paths: readonly string[]): readonly string[] => {
+    const { kind, part, files } = chooseAutoencoderFiles(repo, paths);
+    place = kind === "file" ? files[0]! : part;
+    return files;
+  };
+  const { folder } = await fetchSnapshot(reference, choose, options);
+  return join(folder, place);
 }
 
 /** Each of several files as `resolveFile` finds it. @throws UsageError when the hub lacks one */
