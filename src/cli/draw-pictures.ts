@@ -12,6 +12,7 @@ import { adaptedModel, openModel, readLoras } from "../node/open-model.ts";
 import { makePictureFolder } from "../node/picture-files.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
+import type { Device } from "../runtime/runtime.ts";
 import { type AutoencoderWishes, autoencoderOptions, openAutoencoders, previewOf } from "./autoencoder-wishes.ts";
 import type { CliContext } from "./command.ts";
 import { DrawingReport } from "./drawing-report.ts";
@@ -28,6 +29,7 @@ export interface GenerateOptions extends DrawingWishes, AutoencoderWishes, Singl
   readonly lcm?: boolean;
   readonly count: number;
   readonly batch: number;
+  readonly device: Device;
   readonly out: string;
   readonly json?: boolean;
   readonly preview: boolean;
@@ -51,7 +53,7 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
     ...(previewVae === undefined ? {} : { previewVae: await resolveAutoencoder(previewVae, fetching) }),
   };
   const opened = await openModel(path, openingOptions(options, context.env));
-  const runtime = onnxRuntime();
+  const runtime = onnxRuntime({ device: options.device });
   try {
     const { sampler: named, negative: negativePrompt = "", ...wishes } = options;
     const sampling = named === undefined ? {} : { sampler: named.name };

@@ -4,7 +4,9 @@ import { packageVersion } from "../node/package-version.ts";
 import type { CliCommand, CliContext } from "./command.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { trainCommand } from "./commands/train.ts";
+import { workerCommand } from "./commands/worker.ts";
 import { isEntry, processContext } from "./process-context.ts";
 import { runCli } from "./run-cli.ts";
 
@@ -13,6 +15,8 @@ const commands: readonly CliCommand[] = [
   generateCommand, //
   inspectCommand,
   trainCommand,
+  serveCommand,
+  workerCommand,
 ];
 
 /** Runs `fourstep` with these words; gives the exit code. */

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { precisions } from "../../generate/precision.ts";
 import { strengthRules } from "../../generate/strength-rule.ts";
 import { pictureFits } from "../../node/picture-fit.ts";
+import { devices } from "../../runtime/runtime.ts";
 import { numberWithin, wholeNumber } from "../values.ts";
 
 /** Adds what drawing can begin with, and what pictures go through at its end. */
@@ -36,6 +37,7 @@ export function addPictureOptions(command: Command): Command {
       wholeNumber(1, 65536),
     )
     .option("--no-vae-tiling", "always decode whole")
+    .addOption(new Option("--device <name>", "where the networks run").choices(devices).default("cpu"))
     .addOption(
       new Option("--vae-precision <type>", "float16 falls back to float32 where it is too small").choices(precisions),
     );
