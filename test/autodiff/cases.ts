@@ -8,6 +8,7 @@ import { type Conv2dOptions, conv2d, convolution, convTranspose } from "../../sr
 import * as elementwise from "../../src/graph/ops/elementwise.ts";
 import type { OperationKind } from "../../src/graph/ops/index.ts";
 import { groupNorm, groupNormOfBatch, layerNorm } from "../../src/graph/ops/normalisation.ts";
+import { averagePool, maxPool } from "../../src/graph/ops/pooling.ts";
 import { gemm, matmul } from "../../src/graph/ops/product.ts";
 import { meanOfAll, reduceMean, reduceSum, reduceSumSquare, softmax } from "../../src/graph/ops/reduction.ts";
 import { sumPool, upsample } from "../../src/graph/ops/resampling.ts";
@@ -140,6 +141,14 @@ export const kinds: { readonly [K in OperationKind]: Cases } = {
   },
   upsample: one(upsample),
   sumPool: one(sumPool),
+  maxPool: {
+    partial: (x) => maxPool(x!, { kernel: 3, stride: 2, partial: true }),
+    padded: (x) => maxPool(x!, { kernel: 3, stride: 1, padding: 1 }),
+  },
+  averagePool: {
+    plain: (x) => averagePool(x!, { kernel: 2, stride: 2 }),
+    padded: (x) => averagePool(x!, { kernel: 3, stride: 1, padding: 1 }),
+  },
   layerNorm: {
     matrix: (x, g, b) => layerNorm(x!, g!, b!, 1e-5),
     batch: (x, g, b) => layerNorm(x!, g!, b!, 1e-3),

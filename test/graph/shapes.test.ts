@@ -5,6 +5,7 @@ import { encode } from "../../src/graph/encode.ts";
 import { add, div, mul, sub } from "../../src/graph/ops/arithmetic.ts";
 import { conv2d, convolution } from "../../src/graph/ops/convolution.ts";
 import { groupNorm } from "../../src/graph/ops/normalisation.ts";
+import { averagePool, maxPool } from "../../src/graph/ops/pooling.ts";
 import { matmul } from "../../src/graph/ops/product.ts";
 import { reduceSum, reduceSumSquare, softmax } from "../../src/graph/ops/reduction.ts";
 import { sumPool, upsample } from "../../src/graph/ops/resampling.ts";
@@ -132,6 +133,8 @@ const maps: fc.Arbitrary<Plan> = fc.tuple(size, size, size, size).chain(([c, n, 
   fc.constantFrom<Plan>(
     { shapes: [[c, n, h, w]], build: ([x]) => upsample(x!) },
     { shapes: [[c, n, 2 * h, 2 * w]], build: ([x]) => sumPool(x!) },
+    { shapes: [[c, n, h + 2, w + 2]], build: ([x]) => maxPool(x!, { kernel: 3, stride: 2, partial: true }) },
+    { shapes: [[c, n, h, w]], build: ([x]) => averagePool(x!, { kernel: 3, stride: 1, padding: 1 }) },
     {
       shapes: [[2 * c, n, h, w], [2 * c], [2 * c]],
       build: ([x, g, b]) => groupNorm(x!, g!, b!, { groups: 2, epsilon: 1e-5 }),

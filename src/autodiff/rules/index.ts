@@ -4,6 +4,7 @@ import { addRule, divRule, mulRule, subRule } from "./arithmetic.ts";
 import { conv2dRule, convolutionRule, convTransposeRule } from "./convolution.ts";
 import * as elementwise from "./elementwise.ts";
 import { groupNormRule, layerNormRule } from "./normalisation.ts";
+import { averagePoolRule, maxPoolRule } from "./pooling.ts";
 import { gemmRule, matmulRule } from "./product.ts";
 import { barrierRule, recomputeRule } from "./recomputation.ts";
 import { reduceSumRule, reduceSumSquareRule, softmaxRule } from "./reduction.ts";
@@ -54,6 +55,8 @@ export const rules: { readonly [K in OperationKind]: Rule<K> } = {
   conv2d: conv2dRule,
   upsample: upsampleRule,
   sumPool: sumPoolRule,
+  maxPool: maxPoolRule,
+  averagePool: averagePoolRule,
   layerNorm: layerNormRule,
   groupNorm: groupNormRule,
   barrier: barrierRule,

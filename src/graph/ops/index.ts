@@ -4,6 +4,7 @@ import type { barrierOperation } from "./barrier.ts";
 import type { conv2dOperation, convolutionOperation, convTransposeOperation } from "./convolution.ts";
 import type * as elementwise from "./elementwise.ts";
 import type { groupNormOperation, layerNormOperation } from "./normalisation.ts";
+import type { averagePoolOperation, maxPoolOperation } from "./pooling.ts";
 import type { gemmOperation, matmulOperation } from "./product.ts";
 import type { recomputeOperation } from "./recompute.ts";
 import type { reduceSumOperation, reduceSumSquareOperation, softmaxOperation } from "./reduction.ts";
@@ -53,6 +54,8 @@ interface All {
   readonly conv2d: typeof conv2dOperation;
   readonly upsample: typeof upsampleOperation;
   readonly sumPool: typeof sumPoolOperation;
+  readonly maxPool: typeof maxPoolOperation;
+  readonly averagePool: typeof averagePoolOperation;
   readonly layerNorm: typeof layerNormOperation;
   readonly groupNorm: typeof groupNormOperation;
   readonly barrier: typeof barrierOperation;
