@@ -53,18 +53,26 @@ export async function serve(options: ServeOptions, context: CliContext): Promise
   const log = serverLog((line) => context.stderr.write(line));
   const limits = limitsOf(options);
   const catalog = await catalogOf(options);
-  const queue =
-    redis === undefined
-      ? await sqliteQueue(options.data ?? stateFolder(context.env), limits)
-      : await (await import("../server/redis/redis-queue.ts")).redisQueue(redis, limits);
-  const source = "take" in queue ? queue : undefined;
-  const server = await startServer({ host, port, catalog, limits, queue, source, mostInBatch: batch, apiKey, log }).catch(
-    async (error: unknown) => {
-      await queue.close();
-      throw error;
-    },
+  const embedded =
+    redis === undefined ? await sqliteQueue(options.data ?? stateFolder(context.env), limits) : undefined;
+  const queue = embedded ?? (await (await import("../server/redis/redis-queue.ts")).redisQueue(redis!, limits));
+  const server = await startServer({
+    host,
+    port,
+    catalog,
+    limits,
+    queue,
+    source: embedded,
+    mostInBatch: batch,
+    apiKey,
+    log,
+  }).catch(async (error: unknown) => {
+    await queue.close();
+    throw error;
+  });
+  context.stdout.write(
+    json === true ? `${JSON.stringify({ url: server.url, port: server.port })}\n` : `${server.url}\n`,
   );
-  context.stdout.write(json === true ? `${JSON.stringify({ url: server.url, port: server.port })}\n` : `${server.url}\n`);
   log.info("listening", { url: server.url, model: catalog.usual.name, key: apiKey !== undefined });
   await stopped(context.signal);
   log.info("stopping; what is being drawn is finished");
@@ -78,7 +86,8 @@ export async function serve(options: ServeOptions, context: CliContext): Promise
  */
 export async function work(options: WorkerOptions, context: CliContext): Promise<void> {
   const { redis: url, batch, jobSeconds } = options;
-  if (url === undefined) throw new UsageError("--redis is missing: say where the jobs are, e.g. redis://127.0.0.1:6379.");
+  if (url === undefined)
+    throw new UsageError("--redis is missing: say where the jobs are, e.g. redis://127.0.0.1:6379.");
   const log = serverLog((line) => context.stderr.write(line));
   const catalog = await catalogOf(options);
   const { startWorker } = await import("../server/redis/start-worker.ts");
