@@ -1,11 +1,18 @@
-import { createRoute, type z } from "@hono/zod-openapi";
+import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import sharp from "sharp";
 import { parseInfotext } from "../../formats/infotext.ts";
 import { drawNow, picturesOf } from "../draw-now.ts";
 import { type RequestVariables, type Router, router } from "../http/router.ts";
 import type { Job } from "../jobs/job.ts";
-import { a1111ErrorSchema, drawnSchema, img2imgSchema, type TextWishes, txt2imgSchema } from "../schemas/a1111.ts";
+import {
+  a1111ErrorSchema,
+  type DrawnPictures,
+  drawnSchema,
+  img2imgSchema,
+  type TextWishes,
+  txt2imgSchema,
+} from "../schemas/a1111.ts";
 import type { DrawRequest } from "../schemas/draw-request.ts";
 import { imageBytes } from "../schemas/given-image.ts";
 import type { ServerParts } from "../server-parts.ts";
@@ -61,7 +68,7 @@ async function draw(
   session: A1111Session,
   wishes: TextWishes,
   request: DrawRequest,
-): Promise<z.output<typeof drawnSchema>> {
+): Promise<DrawnPictures> {
   const { signal, onEvent, end } = session.begin(request.count);
   try {
     const job = await drawNow(parts, request, AbortSignal.any([c.req.raw.signal, signal]), onEvent);
@@ -76,7 +83,7 @@ async function draw(
   }
 }
 
-function drawn(wishes: TextWishes, job: Job, pngs: readonly Uint8Array[]): z.output<typeof drawnSchema> {
+function drawn(wishes: TextWishes, job: Job, pngs: readonly Uint8Array[]): DrawnPictures {
   const infotexts = job.pictures.map(({ settings }) => settings);
   const { settings } = parseInfotext(infotexts[0] ?? "");
   const number = (name: string): number => Number(settings.get(name) ?? 0);

@@ -5,7 +5,7 @@ import { readPngText } from "../../formats/png-text.ts";
 import { samplerNames, samplerTitles } from "../../samplers/names.ts";
 import { type Router, router } from "../http/router.ts";
 import { Problem } from "../problem.ts";
-import { optionsSchema, pngInfoSchema, progressSchema } from "../schemas/a1111.ts";
+import { optionsSchema, pngInfoSchema, progressSchema, type ShownProgress } from "../schemas/a1111.ts";
 import { imageBytes } from "../schemas/given-image.ts";
 import type { ServerParts } from "../server-parts.ts";
 import type { A1111Session, Progress } from "./session.ts";
@@ -147,7 +147,7 @@ async function pictureInfo(bytes: Uint8Array): Promise<unknown> {
   return { info, items: Object.fromEntries(texts), parameters: info === "" ? {} : parameters };
 }
 
-function shownProgress({ current, jobs }: A1111Session, skipImage: boolean): z.output<typeof progressSchema> {
+function shownProgress({ current, jobs }: A1111Session, skipImage: boolean): ShownProgress {
   const share = current === undefined ? 0 : shareOf(current);
   const seconds = current === undefined ? 0 : (Date.now() - current.begun) / 1000;
   return {

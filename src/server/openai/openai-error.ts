@@ -1,6 +1,5 @@
-import type { z } from "@hono/zod-openapi";
 import type { Problem, ProblemKind } from "../problem.ts";
-import type { openAIErrorSchema } from "../schemas/openai.ts";
+import type { OpenAIError } from "../schemas/openai.ts";
 
 const types: Readonly<Record<ProblemKind, readonly [type: string, code: string | null]>> = {
   invalid: ["invalid_request_error", "invalid_value"],
@@ -16,7 +15,7 @@ const types: Readonly<Record<ProblemKind, readonly [type: string, code: string |
 };
 
 /** A problem as OpenAI's clients read it. */
-export function openAIError({ kind, message, field }: Problem): z.output<typeof openAIErrorSchema> {
+export function openAIError({ kind, message, field }: Problem): OpenAIError {
   const [type, code] = types[kind];
   const missing = kind === "not_found" && field === "model" ? "model_not_found" : code;
   return { error: { message, type, param: field ?? null, code: missing } };

@@ -1,4 +1,4 @@
-import { createRoute, type z } from "@hono/zod-openapi";
+import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import sharp from "sharp";
 import { drawNow, picturesOf } from "../draw-now.ts";
@@ -10,11 +10,11 @@ import { type DrawRequest, drawRequestSchema } from "../schemas/draw-request.ts"
 import {
   editSchema,
   generationSchema,
-  type ImageWishes,
   imagesSchema,
-  modelNameSchema,
   modelSchema,
-  modelsSchema,
+  type OpenAIImages,
+  type OpenAIModel,
+  type OpenAIWishes,
   openAIErrorSchema,
 } from "../schemas/openai.ts";
 import type { ServerParts } from "../server-parts.ts";
@@ -24,6 +24,9 @@ const json = <T extends z.ZodType>(schema: T) => ({ "application/json": { schema
 const refusals = { default: { description: "what is wrong", content: json(openAIErrorSchema) } };
 const images = { 200: { description: "the pictures", content: json(imagesSchema) }, ...refusals };
 const tags = ["OpenAI"];
+
+const modelsSchema = z.object({ object: z.literal("list"), data: z.array(modelSchema) }).openapi("Models");
+const modelNameSchema = z.object({ model: z.string().max(255) });
 
 const generate = createRoute({
   method: "post",
@@ -86,20 +89,14 @@ export function openAIRoutes(parts: ServerParts): Router {
     }) as Router;
 }
 
-const shown = ({
-  name,
-  changed,
-}: {
-  readonly name: string;
-  readonly changed: number;
-}): z.output<typeof modelSchema> => ({
+const shown = ({ name, changed }: { readonly name: string; readonly changed: number }): OpenAIModel => ({
   id: name,
   object: "model",
   created: Math.floor(changed / 1000),
   owned_by: "fourstep",
 });
 
-function drawRequestOf(wishes: ImageWishes, more: Partial<DrawRequest>): DrawRequest {
+function drawRequestOf(wishes: OpenAIWishes, more: Partial<DrawRequest>): DrawRequest {
   const { prompt, model: name, n: count, size, seed, steps, guidance, negative_prompt: negative, sampler } = wishes;
   const [width, height] = size === undefined || size === "auto" ? [] : size.split("x").map(Number);
   const told = Object.entries({ model: name, seed, steps, guidance, negative, sampler, ...more });
@@ -115,8 +112,8 @@ async function draw(
   c: Context<RequestVariables>,
   parts: ServerParts,
   request: DrawRequest,
-  wishes: ImageWishes,
-): Promise<z.output<typeof imagesSchema>> {
+  wishes: OpenAIWishes,
+): Promise<OpenAIImages> {
   const job = await drawNow(parts, request, c.req.raw.signal);
   c.header("x-job-id", job.id);
   const pngs = await picturesOf(parts, job);
@@ -135,7 +132,7 @@ const addresses = (c: Context<RequestVariables>, job: Job): { readonly url: stri
 /** Pictures as base64. A PNG stays as it is, with its settings. */
 function encoded(
   pngs: readonly Uint8Array[],
-  { output_format: format, output_compression: quality }: ImageWishes,
+  { output_format: format, output_compression: quality }: OpenAIWishes,
 ): Promise<{ readonly b64_json: string }[]> {
   return Promise.all(
     pngs.map(async (png) => {

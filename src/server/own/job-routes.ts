@@ -3,14 +3,12 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { submitJob } from "../draw-now.ts";
 import { type Router, router } from "../http/router.ts";
 import { Problem } from "../problem.ts";
-import { jobSchema, jobStates, newJobSchema } from "../schemas/job.ts";
+import { jobRequestSchema } from "../schemas/draw-request.ts";
+import { jobSchema, problemSchema, stateSchema } from "../schemas/job.ts";
 import type { ServerParts } from "../server-parts.ts";
 import { streamJob } from "./event-stream.ts";
 import { shownJob } from "./shown-job.ts";
 
-const problemSchema = z
-  .object({ error: z.object({ kind: z.string(), message: z.string(), field: z.string().optional() }) })
-  .openapi("Problem");
 const json = <T extends z.ZodType>(schema: T) => ({ "application/json": { schema } });
 const refusals = { default: { description: "what is wrong", content: json(problemSchema) } };
 const params = z.object({ id: z.string().max(64) });
@@ -32,7 +30,7 @@ const add = createRoute({
           "a second request of the same key gives the first one's job, so that one may ask again after a fault",
       }),
     }),
-    body: { required: true, content: json(newJobSchema) },
+    body: { required: true, content: json(jobRequestSchema) },
   },
   responses: { 202: oneJob, ...refusals },
 });
@@ -42,7 +40,7 @@ const list = createRoute({
   tags,
   request: {
     query: z.object({
-      state: z.enum(jobStates).optional(),
+      state: stateSchema.optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
     }),
   },
@@ -74,7 +72,7 @@ const draw = createRoute({
   path: "/draw",
   tags,
   description: "Draws at once and tells of it as it goes, pictures within the events; leaving takes the job back.",
-  request: { body: { required: true, content: json(newJobSchema) } },
+  request: { body: { required: true, content: json(jobRequestSchema) } },
   responses: { 200: events, ...refusals },
 });
 

@@ -1,29 +1,112 @@
 import { z } from "@hono/zod-openapi";
 import { givenImage } from "./given-image.ts";
 
-/** Clients send `null` for what they leave out. */
-const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
-
-const text = z.string().max(10_000);
-const side = z.int().min(1).max(16_384);
-
 /** Settings that a request, or `/options`, may change. */
-export const optionsSchema = z
+export interface OptionWishes {
+  readonly sd_model_checkpoint?: string | undefined;
+  readonly CLIP_stop_at_last_layers?: number | undefined;
+  readonly live_previews_enable?: boolean | undefined;
+  readonly [other: string]: unknown;
+}
+
+/** What `/txt2img` and `/img2img` share. What this server cannot do is refused where it would change the picture. */
+export interface TextWishes {
+  readonly prompt: string;
+  readonly negative_prompt: string;
+  /** Undefined for a random one. */
+  readonly seed: number | undefined;
+  readonly sampler_name?: string | undefined;
+  readonly sampler_index?: string | undefined;
+  readonly scheduler?: string | undefined;
+  readonly steps?: number | undefined;
+  readonly cfg_scale?: number | undefined;
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+  readonly batch_size?: number | undefined;
+  readonly n_iter?: number | undefined;
+  readonly override_settings?: OptionWishes | undefined;
+  readonly send_images?: boolean | undefined;
+  readonly enable_hr?: boolean | undefined;
+  readonly restore_faces?: boolean | undefined;
+  readonly tiling?: boolean | undefined;
+  readonly subseed_strength?: number | undefined;
+  readonly script_name?: string | undefined;
+  readonly styles?: readonly string[] | undefined;
+  readonly alwayson_scripts?: Readonly<Record<string, unknown>> | undefined;
+  readonly [other: string]: unknown;
+}
+
+export interface ImageWishes extends TextWishes {
+  readonly init_images: readonly string[];
+  readonly denoising_strength?: number | undefined;
+  readonly resize_mode?: number | undefined;
+  readonly mask?: string | undefined;
+  readonly mask_blur?: number | undefined;
+  readonly inpainting_mask_invert?: boolean | undefined;
+}
+
+export interface DrawnPictures {
+  /** PNGs as base64. */
+  readonly images: readonly string[];
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** JSON. */
+  readonly info: string;
+}
+
+export interface ShownProgress {
+  readonly progress: number;
+  readonly eta_relative: number;
+  readonly state: {
+    readonly skipped: boolean;
+    readonly interrupted: boolean;
+    readonly stopping_generation: boolean;
+    readonly job: string;
+    readonly job_count: number;
+    readonly job_timestamp: string;
+    readonly job_no: number;
+    readonly sampling_step: number;
+    readonly sampling_steps: number;
+  };
+  readonly current_image: string | null;
+  readonly textinfo: string | null;
+}
+
+/** A problem in the form of A1111's own errors; `detail` is where clients look. */
+export interface A1111Error {
+  readonly error: string;
+  readonly detail: string;
+  readonly body: string;
+  readonly errors: string;
+}
+
+/** Clients send `null` for what they leave out. */
+const optional = <T>(schema: z.ZodType<T>): z.ZodOptional<z.ZodType<T | undefined>> =>
+  schema
+    .nullable()
+    .transform((value) => value ?? undefined)
+    .optional();
+
+const prompt = z
+  .string()
+  .max(10_000)
+  .nullish()
+  .transform((value) => value ?? "");
+const side = optional(z.int().min(1).max(16_384));
+const flag = optional(z.boolean());
+
+export const optionsSchema: z.ZodType<OptionWishes> = z
   .looseObject({
     sd_model_checkpoint: optional(z.string().max(255)),
     CLIP_stop_at_last_layers: optional(z.int().min(1).max(64)),
-    live_previews_enable: optional(z.boolean()),
+    live_previews_enable: flag,
   })
   .openapi("A1111Options");
 
-/** What `/txt2img` and `/img2img` share. What this server cannot do is refused where it would change the picture. */
 const common = {
-  prompt: text.nullish().transform((value) => value ?? ""),
-  negative_prompt: text.nullish().transform((value) => value ?? ""),
+  prompt,
+  negative_prompt: prompt,
   seed: z
-    .number()
     .int()
-    .max(Number.MAX_SAFE_INTEGER)
     .nullish()
     .transform((seed) => (seed === null || seed === undefined || seed < 0 ? undefined : seed)),
   sampler_name: optional(z.string().max(64)),
@@ -31,26 +114,26 @@ const common = {
   scheduler: optional(z.string().max(64)),
   steps: optional(z.int().min(1).max(1000)),
   cfg_scale: optional(z.number().min(0).max(100)),
-  width: optional(side),
-  height: optional(side),
+  width: side,
+  height: side,
   batch_size: optional(z.int().min(1).max(10_000)),
   n_iter: optional(z.int().min(1).max(10_000)),
   override_settings: optional(optionsSchema),
-  send_images: optional(z.boolean()),
-  enable_hr: optional(z.boolean()),
-  restore_faces: optional(z.boolean()),
-  tiling: optional(z.boolean()),
+  send_images: flag,
+  enable_hr: flag,
+  restore_faces: flag,
+  tiling: flag,
   subseed_strength: optional(z.number()),
   script_name: optional(z.string()),
   styles: optional(z.array(z.string())),
   alwayson_scripts: optional(z.record(z.string(), z.unknown())),
 };
 
-export const txt2imgSchema = z.looseObject(common).openapi("A1111TextToImage", {
-  example: { prompt: "a red apple <lora:style-ink:0.8>", steps: 4, seed: 1 },
-});
+const example = { prompt: "a red apple <lora:style-ink:0.8>", steps: 4, seed: 1 };
 
-export const img2imgSchema = z
+export const txt2imgSchema: z.ZodType<TextWishes> = z.looseObject(common).openapi("A1111TextToImage", { example });
+
+export const img2imgSchema: z.ZodType<ImageWishes> = z
   .looseObject({
     ...common,
     init_images: z.array(givenImage).min(1).max(1),
@@ -62,19 +145,11 @@ export const img2imgSchema = z
   })
   .openapi("A1111ImageToImage");
 
-export type TextWishes = z.output<typeof txt2imgSchema>;
-export type ImageWishes = z.output<typeof img2imgSchema>;
-export type OptionWishes = z.output<typeof optionsSchema>;
-
-export const drawnSchema = z
-  .object({
-    images: z.array(z.string()).openapi({ description: "PNGs as base64" }),
-    parameters: z.record(z.string(), z.unknown()),
-    info: z.string().openapi({ description: "JSON" }),
-  })
+export const drawnSchema: z.ZodType<DrawnPictures> = z
+  .object({ images: z.array(z.string()), parameters: z.record(z.string(), z.unknown()), info: z.string() })
   .openapi("A1111Pictures");
 
-export const progressSchema = z
+export const progressSchema: z.ZodType<ShownProgress> = z
   .object({
     progress: z.number(),
     eta_relative: z.number(),
@@ -94,9 +169,10 @@ export const progressSchema = z
   })
   .openapi("A1111Progress");
 
-export const pngInfoSchema = z.object({ image: givenImage }).openapi("A1111PngInfo");
+export const pngInfoSchema: z.ZodType<{ readonly image: string }> = z
+  .object({ image: givenImage })
+  .openapi("A1111PngInfo");
 
-/** Settings in the words of A1111's errors; nothing but a sentence is promised. */
-export const a1111ErrorSchema = z
+export const a1111ErrorSchema: z.ZodType<A1111Error> = z
   .object({ error: z.string(), detail: z.string(), body: z.string(), errors: z.string() })
   .openapi("A1111Error");

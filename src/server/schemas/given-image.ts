@@ -9,7 +9,7 @@ function bare(text: string): string {
 }
 
 /** A picture as base64 or as a data URL; an address is refused, since the server fetches nothing. */
-export const givenImage = z
+export const givenImage: z.ZodType<string> = z
   .string()
   .min(1)
   .refine((text) => !/^[a-z][a-z0-9+.-]*:\/\//i.test(text.trimStart()), {

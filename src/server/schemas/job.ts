@@ -1,50 +1,74 @@
 import { z } from "@hono/zod-openapi";
-import { drawRequestSchema } from "./draw-request.ts";
+import { type ShownRequest, shownRequestSchema } from "./draw-request.ts";
 
-export const jobStates = ["waiting", "running", "done", "failed", "cancelled"] as const;
+export type JobState = "waiting" | "running" | "done" | "failed" | "cancelled";
 
-export type JobState = (typeof jobStates)[number];
+export const jobStates: readonly JobState[] = ["waiting", "running", "done", "failed", "cancelled"];
 
-/** Why a job failed: what was asked cannot be done, the engine broke down, it took too long, or anything else. */
-export const failureKinds = ["invalid", "crashed", "timeout", "interrupted", "failed"] as const;
+/** What was wrong: the request, the engine, the time it took, a machine that was lost, or anything else. */
+export type FailureKind = "invalid" | "crashed" | "timeout" | "interrupted" | "failed";
 
-export const failureSchema = z
-  .object({ kind: z.enum(failureKinds), message: z.string() })
-  .openapi("JobFailure", { description: "why a job failed, in one sentence" });
+export const failureKinds: readonly FailureKind[] = ["invalid", "crashed", "timeout", "interrupted", "failed"];
 
-export type JobFailure = z.output<typeof failureSchema>;
-
-/** Jobs of higher priority are drawn first; those of one priority in the order in which they came. */
-export const prioritySchema = z.int().min(-100).max(100).default(0);
-
-/** What is sent to hand in a job. */
-export const newJobSchema = drawRequestSchema.extend({ priority: prioritySchema }).openapi("NewJob");
+/** Why a job failed, in one sentence. */
+export interface JobFailure {
+  readonly kind: FailureKind;
+  readonly message: string;
+}
 
 /** A drawn picture of a job. */
-export const pictureSchema = z
-  .object({
-    number: z.int().openapi({ description: "from 0" }),
-    seed: z.int(),
-    url: z.string().openapi({ description: "address of the PNG, which holds its settings" }),
-    settings: z.string().openapi({ description: "the settings as image programs write them" }),
-  })
-  .openapi("Picture");
+export interface ShownPicture {
+  /** From 0. */
+  readonly number: number;
+  readonly seed: number;
+  /** Address of the PNG, which holds its settings. */
+  readonly url: string;
+  /** The settings as image programs write them. */
+  readonly settings: string;
+}
 
-/** A job as it is shown. */
-export const jobSchema = z
+/** A job as it is shown. Times are ISO 8601. */
+export interface ShownJob {
+  readonly id: string;
+  readonly state: JobState;
+  readonly priority: number;
+  readonly created: string;
+  readonly started?: string | undefined;
+  readonly finished?: string | undefined;
+  /** How often it was begun: more than once when a machine was lost. */
+  readonly attempts: number;
+  readonly request: ShownRequest;
+  readonly pictures: readonly ShownPicture[];
+  readonly warnings: readonly string[];
+  readonly error?: JobFailure | undefined;
+}
+
+export const stateSchema: z.ZodType<JobState> = z.literal(jobStates);
+
+const picture = z.object({ number: z.int(), seed: z.int(), url: z.string(), settings: z.string() }).openapi("Picture");
+const failure = z.object({ kind: z.literal(failureKinds), message: z.string() }).openapi("JobFailure");
+
+export const jobSchema: z.ZodType<ShownJob> = z
   .object({
     id: z.string(),
-    state: z.enum(jobStates),
+    state: stateSchema,
     priority: z.int(),
-    created: z.string().openapi({ description: "ISO 8601, as the other times" }),
+    created: z.string(),
     started: z.string().optional(),
     finished: z.string().optional(),
-    attempts: z.int().openapi({ description: "how often it was begun: more than once when a machine was lost" }),
-    request: drawRequestSchema.omit({ init: true, mask: true }),
-    pictures: z.array(pictureSchema),
+    attempts: z.int(),
+    request: shownRequestSchema,
+    pictures: z.array(picture),
     warnings: z.array(z.string()),
-    error: failureSchema.optional(),
+    error: failure.optional(),
   })
   .openapi("Job");
 
-export type ShownJob = z.output<typeof jobSchema>;
+/** What is wrong with a request, in the own API's form. */
+export interface ShownProblem {
+  readonly error: { readonly kind: string; readonly message: string; readonly field?: string | undefined };
+}
+
+export const problemSchema: z.ZodType<ShownProblem> = z
+  .object({ error: z.object({ kind: z.string(), message: z.string(), field: z.string().optional() }) })
+  .openapi("Problem");
