@@ -25,6 +25,10 @@ export interface GenerateOptions extends DrawingWishes, AutoencoderWishes, Singl
   readonly variant?: string;
   readonly lora?: readonly string[];
   readonly loraDir?: readonly string[];
+  /** A picture whose settings these are (`restoredOptions`), the hashes of its LoRAs and its model. */
+  readonly like?: string;
+  readonly loraHashes?: ReadonlyMap<string, string>;
+  readonly likeModel?: string | undefined;
   readonly embedding?: readonly string[];
   readonly lcm?: boolean;
   readonly count: number;
@@ -81,7 +85,7 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
     const autoencoder = autoencoderOptions(model, options, (sentence) => report.warn(sentence));
     await makePictureFolder(options.out);
     const report = new DrawingReport(drawing, sampler, options, context);
-    for (const warning of [...chosen.warnings, ...warnings]) report.warn(warning);
+    for (const warning of [...likeWarnings(options, name), ...chosen.warnings, ...warnings]) report.warn(warning);
     for (const note of notes) report.note(note);
     const networks = createNetworks(runtime, model, autoencoder);
     const conditioning = await encodePrompt(networks, model, { ...drawing, reading }, context.signal);
@@ -104,6 +108,11 @@ export async function drawPictures(prompt: string, options: GenerateOptions, con
     await runtime.dispose();
     await opened.folder.close();
   }
+}
+
+function likeWarnings({ likeModel }: GenerateOptions, model: string): string[] {
+  if (likeModel === undefined || likeModel === model) return [];
+  return [`the picture was drawn with the model ${likeModel}, but this one is ${model}; give another with --model.`];
 }
 
 function checkOut(folder: string): void {

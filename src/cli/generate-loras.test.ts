@@ -146,3 +146,109 @@ describe("LoRAs of fourstep generate", () => {
     expect(await generate("a red apple", ...args)).toEqual({ code: 2, stdout: "", stderr: `fourstep: ${sentence}\n` });
   });
 });
+
+describe("fourstep generate --like", () => {
+  const pathOf = ({ json }: Drawn): string => (json as unknown as { images: { path: string }[] }).images[0]!.path;
+
+  it("draws what a picture says, but for what is given", async () => {
+    const told = [
+      "--lora",
+      "ink:0.7:up=0.5",
+      "--steps",
+      "3",
+      "--guidance",
+      "1.5",
+      "--negative",
+      "a pear",
+      "--clip-skip",
+      "2",
+    ];
+    const first = await drawn("a (red:1.2) apple", ...told, "--size", "40x24");
+    const again = async (...args: readonly string[]): Promise<Drawn> => {
+      const usual = [
+        "--model",
+        join(folder, "tiny"),
+        "--lora-dir",
+        join(folder, "loras"),
+        "--out",
+        join(folder, "out"),
+      ];
+      const { code, stdout, stderr } = await runFourstep([
+        "generate",
+        "--like",
+        pathOf(first),
+        "--json",
+        ...usual,
+        ...args,
+      ]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const json = JSON.parse(stdout) as { images: { path: string }[] };
+      const { path } = json.images[0]!;
+      const text = parseInfotext((await readPngText(await readFile(path), path)).get("parameters")!);
+      return { pixels: await sharp(path).raw().toBuffer(), json: { ...json }, ...text };
+    };
+    const same = await again();
+    expect(same.pixels.equals(first.pixels)).toBe(true);
+    expect(same.prompt).toBe(first.prompt);
+    expect(same.settings).toEqual(first.settings);
+    const other = await again("--steps", "2", "a green apple");
+    expect(other.json).toMatchObject({ steps: 2, guidance: 1.5, negativePrompt: "a pear", prompt: "a green apple  " });
+    expect(other.json["loras"]).toEqual(first.json["loras"]);
+    // A LoRA is found by its hash where it has another name.
+    const renamed = join(folder, "renamed");
+    await mkdir(renamed);
+    await writeFile(join(renamed, "brush.safetensors"), tinyLora("ink"));
+    const arguments_ = ["generate", "--like", pathOf(first), "--json", "--out", join(folder, "out")];
+    const run = await runFourstep([...arguments_, "--model", join(folder, "tiny"), "--lora-dir", renamed]);
+    const { images } = JSON.parse(run.stdout) as { images: { path: string }[] };
+    expect((await sharp(images[0]!.path).raw().toBuffer()).equals(first.pixels)).toBe(true);
+    await writeFile(join(renamed, "ink.safetensors"), tinyLora("lcm"));
+    const changed = await runFourstep([...arguments_, "--model", join(folder, "tiny"), "--lora-dir", renamed]);
+    expect(changed.stderr).toBe("warning: ink is another file than the one that the picture was drawn with.\n");
+  });
+
+  it("keeps sampler, spread and syntax", async () => {
+    const options = ["--sampler", "DPM++ 2M Karras", "--steps", "8", "--guidance", "3", "--prompt-syntax", "compel"];
+    const first = await drawn("a (red)1.3 apple", ...options);
+    expect(first.settings.get("Schedule type")).toBe("Karras");
+    expect(first.settings.get("Prompt syntax")).toBe("compel");
+    const { stdout } = await runFourstep([
+      "generate",
+      "--like",
+      pathOf(first),
+      "--json",
+      "--out",
+      join(folder, "out"),
+      "--model",
+      join(folder, "tiny"),
+    ]);
+    const { images } = JSON.parse(stdout) as { images: { path: string }[] };
+    expect((await sharp(images[0]!.path).raw().toBuffer()).equals(first.pixels)).toBe(true);
+  });
+
+  it("says what it cannot know", async () => {
+    const plain = join(folder, "plain.png");
+    await sharp({ create: { width: 8, height: 8, channels: 3, background: "#fff" } })
+      .png()
+      .toFile(plain);
+    const like = (picture: string, ...args: string[]): Promise<CliResult> =>
+      runFourstep([
+        "generate",
+        "--like",
+        picture,
+        "--model",
+        join(folder, "tiny"),
+        "--out",
+        join(folder, "out"),
+        ...args,
+      ]);
+    expect((await like(plain)).stderr).toBe(`fourstep: ${plain}: this picture does not say how it was drawn.\n`);
+    expect((await like("nowhere.png")).stderr).toBe(
+      "fourstep: nowhere.png: the picture cannot be read; check the path.\n",
+    );
+    const first = await drawn("a red apple", "--steps", "1");
+    const other = await like(pathOf(first), "--model", join(folder, "bare"));
+    expect(other.stderr).toContain("warning: the picture was drawn with the model tiny, but this one is bare;");
+    expect(other.stderr).toContain("warning: <lora:lcm-lora:1> is left out, since no LoRA is called lcm-lora;");
+  });
+});

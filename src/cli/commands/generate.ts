@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { UsageError } from "../../errors.ts";
 import { promptSyntaxes } from "../../generate/prompt/syntax.ts";
 import { samplerNames } from "../../samplers/names.ts";
 import type { CliCommand, CliContext } from "../command.ts";
@@ -34,6 +35,7 @@ Examples:
   $ fourstep generate "a red apple <lora:style:0.8>" --lora-dir loras
   $ fourstep generate "a red apple" --lora style.safetensors:0.8:down=0,mid=0.5,resnets=0
   $ fourstep generate "a red apple" --lora style.safetensors:0.8@0-50%
+  $ fourstep generate --like a-red-apple-7.png --count 4
   $ fourstep generate "a red apple" --sampler ddim --steps 32 --guidance 4 --negative "a leaf"
   $ fourstep generate "a green pear" --init apple.png --strength 0.7
   $ fourstep generate "a hat" --init cat.png --mask above-the-cat.png
@@ -45,7 +47,7 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
     .command("generate")
     .summary("draw pictures from a prompt")
     .description("Draws pictures from a prompt and writes them as PNG files.")
-    .argument("<prompt...>", "what the pictures show; the quotes may be left out")
+    .argument("[prompt...]", "what the pictures show; the quotes may be left out")
     .option(
       "--model <path|id>",
       "folder as diffusers writes it, file in the original names, or a hub's owner/name[@revision] (default: the model that comes with the package)",
@@ -80,14 +82,22 @@ export const generateCommand: CliCommand = (program: Command, context: CliContex
       wholeNumber(0, largestSeed),
     )
     .option("--size <WxH>", "in pixels (default: as the model was trained)", pictureSize)
-    .option("--count <n>", "how many pictures", wholeNumber(1, 10000), 1);
+    .option("--count <n>", "how many pictures", wholeNumber(1, 10000), 1)
+    .option("--like <picture>", "draw as a PNG says that it was drawn, but for what is given here");
   addSingleFileOptions(addPictureOptions(command))
     .option("--out <folder>", "where to write them", ".")
     .option("--json", "print one JSON object on stdout")
     .option("--no-preview", "do not show the pictures in the terminal")
     .addHelpText("after", more)
-    .action(async (prompt: readonly string[], options: GenerateOptions) => {
+    .action(async (words: readonly string[], options: GenerateOptions) => {
+      const { like } = options;
+      const prompt = words.join(" ");
+      if (words.length === 0 && like === undefined) throw new UsageError("missing required argument 'prompt'");
       const { drawPictures } = await import("../draw-pictures.ts");
-      await drawPictures(prompt.join(" "), options, context);
+      if (like === undefined) return drawPictures(prompt, options, context);
+      const { restoredOptions } = await import("../restored-options.ts");
+      const given = (name: string): boolean => command.getOptionValueSource(name) === "cli";
+      const [restored, wishes] = await restoredOptions(like, prompt, options, given, context);
+      await drawPictures(restored, wishes, context);
     });
 };

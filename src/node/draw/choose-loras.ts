@@ -17,6 +17,8 @@ export interface LoraWishes {
   /** Whether the model's own LCM-LoRA is used; by default, unless another sampler than lcm was asked for. */
   readonly lcm?: boolean;
   readonly sampler?: string;
+  /** Hashes of LoRAs that the prompt names, as a picture tells them: a file with the hash may have another name now. */
+  readonly loraHashes?: ReadonlyMap<string, string>;
 }
 
 /** The LoRAs of a drawing. */
@@ -61,14 +63,14 @@ export interface LoraPrompts {
 export async function chooseLoras(
   target: LoraTarget,
   { prompt, negativePrompt }: LoraPrompts,
-  { lora = [], loraDir = [], lcm, sampler }: LoraWishes,
+  { lora = [], loraDir = [], lcm, sampler, loraHashes: told = new Map() }: LoraWishes,
   hub: HubOptions,
 ): Promise<ChosenLoras> {
   const ownFolder = await ownLoraFolder(target.path);
   const library = await loraLibrary(ownFolder === undefined ? loraDir : [...loraDir, ownFolder]);
   const given: GivenLora[] = [];
   for (const text of lora) given.push(await parseLoraChoice(text, library, hub));
-  const asked = await askedOf(prompt, library);
+  const asked = await askedOf(prompt, library, told);
   const negative = parseLoraTags(negativePrompt);
   const warnings = [
     ...[...given, ...asked.loras].flatMap(ignoredOf),
@@ -99,20 +101,43 @@ export async function chooseLoras(
 async function askedOf(
   prompt: string,
   library: LoraLibrary,
+  hashes: ReadonlyMap<string, string>,
 ): Promise<{ readonly text: string; readonly loras: readonly GivenLora[]; readonly warnings: readonly string[] }> {
   const { text, loras: tags, others } = parseLoraTags(prompt);
   const loras: GivenLora[] = [];
   const warnings = others.map((tag) => `${tag} asks for a network of a kind that is not known; it is left out.`);
   for (const { name, items, written } of tags) {
-    const found = await findLoraChoice(name, items, written, library);
-    if (found !== undefined) loras.push(found);
-    else {
+    const hash = hashes.get(name);
+    const found =
+      (await findLoraChoice(name, items, written, library)) ?? (await byHash(name, hash, items, written, library));
+    if (found !== undefined) {
+      loras.push(found);
+      if (hash !== undefined && (await loraHash(found.choice.path)) !== hash)
+        warnings.push(`${name} is another file than the one that the picture was drawn with.`);
+    } else {
       const known = await knownNames(library, "; there are ");
       const folders = known === "" ? "; give the folder of your LoRAs with --lora-dir" : known;
       warnings.push(`${written} is left out, since no LoRA is called ${name}${folders}.`);
     }
   }
   return { text, loras, warnings };
+}
+
+/** A LoRA that has another name now. */
+async function byHash(
+  name: string,
+  hash: string | undefined,
+  items: readonly string[],
+  written: string,
+  library: LoraLibrary,
+): Promise<GivenLora | undefined> {
+  if (hash === undefined) return undefined;
+  for (const known of await library.names()) {
+    const found = await findLoraChoice(known, items, written, library);
+    if (found !== undefined && (await loraHash(found.choice.path).catch(() => undefined)) === hash)
+      return { ...found, name };
+  }
+  return undefined;
 }
 
 const ignoredOf = ({ name, ignored }: GivenLora): string[] =>

@@ -1,7 +1,9 @@
 import { writeInfotext } from "../../formats/infotext.ts";
 import type { DrawingPlan } from "../../generate/plan.ts";
+import type { PromptSyntax } from "../../generate/prompt/syntax.ts";
 import type { Size } from "../../generate/size.ts";
 import { samplerTitles } from "../../samplers/names.ts";
+import type { SamplerChoices } from "../../samplers/request.ts";
 import type { GivenStart } from "./given-start.ts";
 
 /** What a drawing is made of, all choices made. */
@@ -14,6 +16,10 @@ export interface Drawing extends DrawingPlan {
   /** Words of textual inversion. */
   readonly embeddings: readonly string[];
   readonly loras: readonly { readonly name: string; readonly weight: number }[];
+  /** What was chosen with the sampler; nothing unless known. */
+  readonly choices?: SamplerChoices;
+  /** A1111's unless told. */
+  readonly promptSyntax?: PromptSyntax;
   /** Unless known, pictures say nothing of LoRAs. */
   readonly picturedLoras?: PicturedLoras | undefined;
   readonly size: Size;
@@ -47,9 +53,10 @@ export function pictureSettings(drawing: Drawing, seed: number, version: string)
     embeddings,
     picturedLoras,
   } = drawing;
-  const settings = new Map([
+  const settings = new Map<string, string>([
     ["Steps", String(steps)],
     ["Sampler", samplerTitles[sampler]],
+    ...scheduleOf(drawing.choices ?? {}),
     ["CFG scale", String(guidanceScale)],
     ["Seed", String(seed)],
     ["Size", `${size.width}x${size.height}`],
@@ -62,9 +69,19 @@ export function pictureSettings(drawing: Drawing, seed: number, version: string)
     if (repaint !== undefined) settings.set("Mask blur", String(repaint.blur));
   }
   if (clipSkip > 1) settings.set("Clip skip", String(clipSkip));
+  const { promptSyntax = "a1111" } = drawing;
+  if (promptSyntax !== "a1111") settings.set("Prompt syntax", promptSyntax);
   if (embeddings.length > 0) settings.set("Embeddings", embeddings.join(", "));
   const hashes = [...(picturedLoras?.hashes ?? [])].map(([name, hash]) => `${name}: ${hash}`);
   if (hashes.length > 0) settings.set("Lora hashes", hashes.join(", "));
   settings.set("Version", `fourstep ${version}`);
   return writeInfotext({ prompt: picturedLoras?.taggedPrompt ?? prompt, negativePrompt, settings });
+}
+
+/** How the noise levels or the timesteps are spread, as A1111 calls it; nothing where it is the sampler's usual way. */
+function scheduleOf({ levels, spacing }: SamplerChoices): readonly (readonly [string, string])[] {
+  const spread = levels === undefined || levels === "schedule" ? undefined : levels;
+  const name = spread === undefined ? undefined : `${spread[0]!.toUpperCase()}${spread.slice(1)}`;
+  const title = name ?? (spacing === "trailing" ? "SGM Uniform" : undefined);
+  return title === undefined ? [] : [["Schedule type", title]];
 }

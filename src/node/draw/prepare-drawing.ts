@@ -4,7 +4,7 @@ import { UsageError } from "../../errors.ts";
 import type { Acceleration } from "../../generate/acceleration.ts";
 import type { PromptReading } from "../../generate/conditioning.ts";
 import type { Model } from "../../generate/model.ts";
-import { planDrawing, planWarnings } from "../../generate/plan.ts";
+import { type DrawingPlan, planDrawing, planWarnings } from "../../generate/plan.ts";
 import type { LearnedWord } from "../../generate/prompt/learned-words.ts";
 import type { PromptSyntax } from "../../generate/prompt/syntax.ts";
 import type { Size } from "../../generate/size.ts";
@@ -85,7 +85,7 @@ export async function prepareDrawing(
   );
   const startPlan = planStart(wishes);
   const { strength, rule } = startPlan ?? { strength: 1, rule: "keep" };
-  const request = { config, steps: plan.steps, strength, choices: named?.choices ?? choicesOf(acceleration) };
+  const request = { config, steps: plan.steps, strength, choices: choicesOf(plan, named, acceleration) };
   const sampler = samplerForStrength(plan.sampler, request, rule);
   if (sampler.adaptive === true && adapters.some((adapter) => adapter.steps !== undefined)) {
     throw new UsageError(
@@ -103,6 +103,8 @@ export async function prepareDrawing(
     embeddings: learnedWords.map(({ word }) => word),
     loras: adapters.map(({ path, weight }) => ({ name: loraName(path), weight })),
     picturedLoras,
+    choices: request.choices,
+    promptSyntax: wishes.promptSyntax,
     size,
     seed: wishes.seed ?? randomInt(seeds),
     start,
@@ -122,9 +124,14 @@ export async function prepareDrawing(
   return { drawing, sampler, start, reading, warnings, notes };
 }
 
-/** How the authors of a LoRA set its sampler. */
-function choicesOf(acceleration: Acceleration): SamplerChoices {
-  return typeof acceleration === "object" ? acceleration.choices : {};
+/** What was chosen with the sampler's name, or else how the authors of a LoRA set that sampler. */
+function choicesOf(
+  { sampler }: DrawingPlan,
+  named: NamedSampler | undefined,
+  acceleration: Acceleration,
+): SamplerChoices {
+  const authors = typeof acceleration === "object" && acceleration.sampler === sampler ? acceleration.choices : {};
+  return { ...authors, ...named?.choices };
 }
 
 function adapterWarnings({ adapter, idleParts = [] }: ChosenAdapter): string[] {
