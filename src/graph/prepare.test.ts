@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
+import { OnnxSession } from "../runtime/onnx-session.ts";
 import type { Session } from "../runtime/runtime.ts";
 import { counterNormal } from "../tensor/random/counter.ts";
 import { elementCount, float32, type Tensor } from "../tensor/tensor.ts";
@@ -137,6 +138,24 @@ describe("a session that replaces another", () => {
       await expect(before.run(given)).rejects.toThrow("This session was disposed");
     }
     await session.dispose();
+  });
+
+  it("shares what was prepared with others that are open", async () => {
+    const up = constant(normal("up", [128, 4]));
+    const merged = gemm(up, constant(normal("down", [4, 128])), constant(base));
+    const product = (rows: number): Value => gemm(input("x", [rows, 128]), merged, undefined, { transposeB: true });
+    const first = await runtime.compile(encodePrepared({ y: product(2) }));
+    const second = await runtime.compile(encodePrepared({ y: product(1) }));
+    expect(first).toBeInstanceOf(OnnxSession);
+    const prepared = [first, second].map((one) => (one as OnnxSession).made?.prepared.get("prepared 0"));
+    expect(prepared[0]?.size).toBe(128 * 128);
+    expect(prepared[1]).toBe(prepared[0]);
+    await first.dispose();
+    const row = { x: float32([1, 128], given.x.data.slice(0, 128)) };
+    const results = (await second.run(row))["y"]!.data as Float32Array;
+    const both = await once(encodePrepared({ y: product(2) }));
+    for (const [i, value] of results.entries()) expect(value).toBeCloseTo(both[i]!, 4);
+    await second.dispose();
   });
 
   it("leaves nothing half-made when a preparation fails", async () => {

@@ -95,7 +95,7 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     });
 
-  /** Results of a model's preparations; those of a session before serve again where nothing of theirs has changed. */
+  /** Results of a model's preparations; those of other sessions serve again where nothing of theirs differs. */
   const prepare = async (model: OnnxModel, { folder }: CompileOptions, before: Reusable): Promise<Prepared> => {
     const prepared = new Map<string, ort.Tensor>();
     for (const preparation of model.preparations ?? []) {
@@ -131,7 +131,8 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
       let native = isSame(parts, model, wishes) ? parts?.native : undefined;
       try {
         if (native === undefined) await parts?.native.release();
-        const before = reusable(parts, model, wishes);
+        const others = [...open].map(({ made }) => made);
+        const before = [parts, ...others].flatMap((one) => reusable(one, model, wishes));
         // What does not serve again is freed before more is made.
         parts = undefined;
         const prepared = await prepare(model, wishes, before);
@@ -157,7 +158,10 @@ type Reusable = readonly {
   readonly results: Readonly<Record<string, ort.Tensor>>;
 }[];
 
-/** What a session leaves to the one that replaces it: all that is not needed may be freed before the new is made. */
+/**
+ * What a session has that a new one needs too, such as one of another size. Where it is replaced, all else may be freed
+ * before the new one is made.
+ */
 function reusable(parts: SessionParts | undefined, model: OnnxModel, { folder }: CompileOptions): Reusable {
   if (parts === undefined || parts.options.folder !== folder) return [];
   const needed = model.preparations ?? [];

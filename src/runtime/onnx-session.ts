@@ -63,6 +63,11 @@ export class OnnxSession implements Session {
     this.forget = forget;
   }
 
+  /** What it is made of; undefined when it was disposed. */
+  get made(): SessionParts | undefined {
+    return this.parts;
+  }
+
   /** Disposes of the session but for its parts; the caller frees them. Undefined when it was disposed. */
   takeApart(): SessionParts | undefined {
     const { parts } = this;
