@@ -46,17 +46,22 @@ export function describeFeatures({ network, resizing, fingerprint }: FeatureIden
  * @throws UsageError in one sentence that says what differs
  */
 export function expectSameFeatures(a: Features, b: Features): void {
-  const [first, second] = [describeFeatures(a.identity), describeFeatures(b.identity)];
+  expectSameNetwork(a.identity, b.identity, [a.rows.shape[1]!, b.rows.shape[1]!]);
+}
+
+/** The same of identities and widths. @throws UsageError */
+export function expectSameNetwork(a: FeatureIdentity, b: FeatureIdentity, widths: readonly [number, number]): void {
+  const [first, second] = [describeFeatures(a), describeFeatures(b)];
   if (first !== second) {
     throw new UsageError(
       `Features of (${first}) cannot be compared with those of (${second}); make both with one network.`,
     );
   }
-  const [width, other] = [a.rows.shape[1]!, b.rows.shape[1]!];
-  if (width !== other)
+  if (widths[0] !== widths[1]) {
     throw new UsageError(
-      `Features ${width} wide cannot be compared with features ${other} wide; make both with one network.`,
+      `Features of ${widths[0]} numbers cannot be compared with features of ${widths[1]}; make both with one network.`,
     );
+  }
 }
 
 /**
