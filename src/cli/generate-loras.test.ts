@@ -96,7 +96,7 @@ describe("LoRAs of fourstep generate", () => {
   it("set what fits them, and say it in a line", async () => {
     const { stderr } = await generate("a red apple", "--lora", "sdxl_lightning_2step_lora");
     expect(stderr).toMatch(
-      /^sdxl_lightning_2step_lora is a SDXL-Lightning LoRA: euler, 2 steps, guidance 1\.\neuler, /,
+      /^sdxl_lightning_2step_lora is an SDXL-Lightning LoRA: euler, 2 steps, guidance 1\.\neuler, /,
     );
     const told = await drawn("a red apple", "--lora", "sdxl_lightning_2step_lora", "--steps", "3");
     expect(told.json).toMatchObject({
@@ -104,7 +104,7 @@ describe("LoRAs of fourstep generate", () => {
       sampler: "euler",
       steps: 3,
       guidance: 1,
-      notes: ["sdxl_lightning_2step_lora is a SDXL-Lightning LoRA: euler, 3 steps, guidance 1."],
+      notes: ["sdxl_lightning_2step_lora is an SDXL-Lightning LoRA: euler, 3 steps, guidance 1."],
     });
     const lcm = join(folder, "tiny", "lora", "lcm-lora.safetensors");
     const given = await drawn("a red apple", "--model", join(folder, "bare"), "--lora", lcm);

@@ -7,7 +7,7 @@ describe("LoRAs that accelerate", () => {
   it.each([
     ["pytorch-lcm-lora-sdv1-5", "lcm-lora"],
     ["LCM_LoRA_Weights_SD15", "lcm-lora"],
-    ["TCD-SDXL-LoRA", { title: "TCD-LoRA", sampler: "tcd", choices: { eta: 0.3 }, steps: 4, guidanceScale: 1 }],
+    ["TCD-SDXL-LoRA", { title: "a TCD-LoRA", sampler: "tcd", choices: { eta: 0.3 }, steps: 4, guidanceScale: 1 }],
     ["Hyper-SDXL-1step-lora", { sampler: "tcd", choices: { eta: 1 }, steps: 1, guidanceScale: 1 }],
     ["Hyper-SD15-2steps-lora", { sampler: "ddim", choices: { spacing: "trailing" }, steps: 2, guidanceScale: 1 }],
     ["Hyper-SDXL-8steps-lora", { sampler: "ddim", steps: 8, guidanceScale: 1 }],

@@ -9,7 +9,7 @@ export type Acceleration = "none" | "lcm-lora" | "full" | DistilledLora;
 
 /** A LoRA of another distillation than LCM's, and how its authors sample with it. */
 export interface DistilledLora {
-  /** What it is called. */
+  /** What it is, with its article. */
   readonly title: string;
   readonly sampler: SamplerName;
   readonly choices: SamplerChoices;
@@ -31,18 +31,18 @@ const recipes: readonly Recipe[] = [
   // https://huggingface.co/h1t/TCD-SDXL-LoRA: TCDScheduler, eta 0.3.
   {
     name: /(?:^|[^a-z])tcd(?:[^a-z]|$)/i,
-    lora: () => ({ title: "TCD-LoRA", sampler: "tcd", choices: { eta: 0.3 }, steps: 4, guidanceScale: 1 }),
+    lora: () => ({ title: "a TCD-LoRA", sampler: "tcd", choices: { eta: 0.3 }, steps: 4, guidanceScale: 1 }),
   },
   // https://huggingface.co/ByteDance/Hyper-SD: the one for a step is for TCDScheduler with an eta of 1; those that keep
   // guidance support 5 to 8; the others are for DDIM with trailing timesteps.
   {
     name: /hyper-?sd(?:15|xl)?[-_]1-?steps?[-_]lora/i,
-    lora: (steps) => ({ title: "Hyper-SD LoRA", sampler: "tcd", choices: { eta: 1 }, steps, guidanceScale: 1 }),
+    lora: (steps) => ({ title: "a Hyper-SD LoRA", sampler: "tcd", choices: { eta: 1 }, steps, guidanceScale: 1 }),
   },
   {
     name: /hyper-?sd(?:15|xl)?[-_](\d+)-?steps?[-_]cfg[-_]lora/i,
     lora: (steps) => ({
-      title: "Hyper-SD LoRA that keeps guidance",
+      title: "a Hyper-SD LoRA that keeps guidance",
       sampler: "ddim",
       choices: { spacing: "trailing" },
       steps,
@@ -52,7 +52,7 @@ const recipes: readonly Recipe[] = [
   {
     name: /hyper-?sd(?:15|xl)?[-_](\d+)-?steps?[-_]lora/i,
     lora: (steps) => ({
-      title: "Hyper-SD LoRA",
+      title: "a Hyper-SD LoRA",
       sampler: "ddim",
       choices: { spacing: "trailing" },
       steps,
@@ -63,7 +63,7 @@ const recipes: readonly Recipe[] = [
   {
     name: /sdxl[-_]lightning[-_](\d+)-?steps?[-_]lora/i,
     lora: (steps) => ({
-      title: "SDXL-Lightning LoRA",
+      title: "an SDXL-Lightning LoRA",
       sampler: "euler",
       choices: { spacing: "trailing" },
       steps,

@@ -119,7 +119,7 @@ export async function prepareDrawing(
     accelerator === undefined || accelerator.own
       ? []
       : [
-          `${accelerator.name} is ${accelerator.kind === "lcm-lora" ? "an LCM-LoRA" : `a ${accelerator.kind.title}`}: ${plan.sampler}, ${plan.steps} ${plan.steps === 1 ? "step" : "steps"}, guidance ${plan.guidanceScale}.`,
+          `${accelerator.name} is ${accelerator.kind === "lcm-lora" ? "an LCM-LoRA" : accelerator.kind.title}: ${plan.sampler}, ${plan.steps} ${plan.steps === 1 ? "step" : "steps"}, guidance ${plan.guidanceScale}.`,
         ];
   return { drawing, sampler, start, reading, warnings, notes };
 }
