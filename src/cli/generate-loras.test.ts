@@ -82,7 +82,9 @@ describe("LoRAs of fourstep generate", () => {
   it("are weighed by steps", async () => {
     const whole = await drawn("a red apple", "--lora", "ink:0.9", "--count", "2");
     const always = await drawn("a red apple", "--lora", "ink:0.9@0-100%");
-    expect(always.pixels.equals(whole.pixels)).toBe(true);
+    // What changes with the steps is not merged: the same numbers but for rounding.
+    const largest = always.pixels.reduce((most, x, i) => Math.max(most, Math.abs(x - whole.pixels[i]!)), 0);
+    expect(largest).toBeLessThanOrEqual(2);
     const early = await drawn("a red apple <lora:ink:0.9@0-50%>", "--count", "2");
     expect(early.pixels.equals(whole.pixels)).toBe(false);
     const late = await drawn("a red apple", "--lora", "ink:0.9:start=3");

@@ -1,5 +1,8 @@
+import { loraRank } from "../adapters/lora.ts";
+import { type AdapterSlots, adapterSlots } from "../adapters/slots.ts";
 import { unetFromFolder } from "../generate/model.ts";
 import type { Networks } from "../generate/networks.ts";
+import { unetTable } from "../models/module-table.ts";
 import type { LoraChoice } from "./lora-choice.ts";
 import { type ChosenAdapter, type OpenedModel, readLoras, weightedAdapters } from "./open-model.ts";
 
@@ -15,8 +18,8 @@ export interface LoraSwap {
    */
   use(choices: readonly LoraChoice[]): Promise<readonly ChosenAdapter[]>;
   /**
-   * What to call before each step of a drawing, as `DrawingRequest.beforeStep`, so that weights change with the steps;
-   * undefined when no LoRA in use has such weights.
+   * What to call before each step of a drawing, as `DrawingRequest.beforeStep`, so that weights change with the steps: they
+   * are not merged, but low-rank branches whose factors are given at each run. Undefined when no LoRA in use has such weights.
    * @param count steps of the drawing
    */
   beforeStep(count: number): ((index: number) => Promise<void>) | undefined;
@@ -38,8 +41,8 @@ export function loraSwap(
   adapters: readonly ChosenAdapter[] = [],
 ): LoraSwap {
   let inUse = adapters;
-  /** The lambdas that the networks have. */
-  let applied = lambdasOf(adapters);
+  /** Room for the weights that change with the steps; undefined when none do, or the networks have not got it yet. */
+  let slots: AdapterSlots | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -47,10 +50,15 @@ export function loraSwap(
     last = done.catch(() => undefined);
     return done;
   };
-  const apply = async (chosen: readonly ChosenAdapter[], step?: readonly [number, number]): Promise<void> => {
-    const unet = await unetFromFolder(opened.files, opened.place, weightedAdapters(chosen, step));
-    await networks.replaceUNet(unet);
-    applied = lambdasOf(chosen, step);
+  const apply = async (chosen: readonly ChosenAdapter[]): Promise<void> => {
+    const { files, place } = opened;
+    const changing = chosen.filter(changes);
+    const constant = weightedAdapters(chosen.filter((one) => !changes(one)));
+    const room = changing.length === 0 ? undefined : slotsFor(opened, changing);
+    room?.fill(weightedAdapters(changing));
+    const unet = await unetFromFolder(files, place, constant);
+    await networks.replaceUNet(room === undefined ? unet : { ...unet, slots: room });
+    slots = room;
   };
 
   return {
@@ -66,17 +74,26 @@ export function loraSwap(
         return chosen;
       }),
     beforeStep(count) {
-      const chosen = inUse;
-      if (chosen.every(({ steps }) => steps === undefined)) return undefined;
+      if (!inUse.some(changes)) return undefined;
       return (index) =>
         inTurn(async () => {
-          if (lambdasOf(chosen, [index, count]) !== applied) await apply(chosen, [index, count]);
+          if (slots === undefined) await apply(inUse);
+          slots?.fill(weightedAdapters(inUse.filter(changes), [index, count]));
         });
     },
   };
 }
 
-/** The lambdas of a step, to be compared. */
-function lambdasOf(adapters: readonly ChosenAdapter[], step?: readonly [number, number]): string {
-  return adapters.map(({ weight, steps }) => (step === undefined ? weight : (steps?.at(...step) ?? weight))).join();
+const changes = ({ steps }: ChosenAdapter): boolean => steps !== undefined;
+
+/**
+ * Room for these LoRAs in the layers that they change. A step costs their low-rank products more; an exchange of merged
+ * weights would cost as much as several steps of a small model, at each change.
+ */
+function slotsFor({ files }: OpenedModel, changing: readonly ChosenAdapter[]): AdapterSlots {
+  const ranks = new Map<string, number>();
+  for (const module of changing.flatMap(({ adapter }) => adapter.modules))
+    ranks.set(module.path, (ranks.get(module.path) ?? 0) + loraRank(module));
+  const modules = unetTable(files.unet.config).modules.filter(({ path }) => ranks.has(path));
+  return adapterSlots(modules, Math.max(...ranks.values()));
 }
