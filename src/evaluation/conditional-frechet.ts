@@ -42,7 +42,7 @@ function conditionBasis({ shape, data }: Matrix): Matrix {
     const column = columns[pivot]!;
     // Once more, since the first pass leaves rounding behind.
     for (const before of basis) takeAway(column, before);
-    const norm = Math.hypot(...column);
+    const norm = Math.sqrt(column.reduce((sum, x) => sum + x * x, 0));
     const direction = column.map((x) => x / norm);
     basis.push(direction);
     columns.forEach((other, j) => {

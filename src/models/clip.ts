@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { add, mul, scale } from "../graph/ops/arithmetic.ts";
-import { attention } from "../graph/ops/attention.ts";
-import { gelu, quickGelu } from "../graph/ops/elementwise.ts";
 import { expand, gather, reshape, slice } from "../graph/ops/structure.ts";
 import { constant, type Value } from "../graph/value.ts";
 import { within } from "../graph/within.ts";
+import { clipLayer } from "./clip-layer.ts";
 import { parseConfig } from "./config.ts";
 import type { Layers } from "./layers.ts";
 
@@ -99,10 +98,9 @@ export function clipTextModel(
   learned?: LearnedTokens,
   hidden?: Value,
 ): ClipTextOutput {
-  const { width, heads, epsilon } = config;
+  const { width } = config;
   const [batch, tokens] = ids.shape as [number, number];
   const model = layers.at("text_model");
-  const activate = config.activation === "gelu" ? gelu : quickGelu;
   const table = model.parameter("embeddings.token_embedding.weight", [config.vocabulary, width]);
   const places = model.parameter("embeddings.position_embedding.weight", [config.positions, width]);
   const known = gather(table, reshape(ids, [batch * tokens]));
@@ -113,21 +111,7 @@ export function clipTextModel(
   const hiddenStates = [x];
   for (let i = 0; i < config.layers; i++) {
     const before = x;
-    x = within(`layers.${i}`, () => {
-      const layer = model.at(`encoder.layers.${i}`);
-      const attend = layer.at("self_attn");
-      const normal = layer.layerNorm("layer_norm1", before, epsilon);
-      const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => attend.linear(name, normal, width)) as [
-        Value,
-        Value,
-        Value,
-      ];
-      const attended = add(before, attend.linear("out_proj", attention(q, k, v, { heads, batch, mask }), width));
-      const inner = activate(
-        layer.linear("mlp.fc1", layer.layerNorm("layer_norm2", attended, epsilon), config.innerWidth),
-      );
-      return add(attended, layer.linear("mlp.fc2", inner, width));
-    });
+    x = within(`layers.${i}`, () => clipLayer(model.at(`encoder.layers.${i}`), config, before, batch, mask));
     hiddenStates.push(x);
   }
   return { hiddenStates, lastHiddenState: normalisedState(layers, config, x) };
