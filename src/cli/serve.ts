@@ -36,7 +36,9 @@ export interface ServeOptions extends DrawingOptions {
 }
 
 /** What `fourstep worker` was told. */
-export interface WorkerOptions extends DrawingOptions {}
+export interface WorkerOptions extends DrawingOptions {
+  readonly lockSeconds: number;
+}
 
 /**
  * Serves until the user stops it.
@@ -85,13 +87,13 @@ export async function serve(options: ServeOptions, context: CliContext): Promise
  * @throws UsageError when something that was given cannot be used
  */
 export async function work(options: WorkerOptions, context: CliContext): Promise<void> {
-  const { redis: url, batch, jobSeconds } = options;
+  const { redis: url, batch, jobSeconds, lockSeconds } = options;
   if (url === undefined)
     throw new UsageError("--redis is missing: say where the jobs are, e.g. redis://127.0.0.1:6379.");
   const log = serverLog((line) => context.stderr.write(line));
   const catalog = await catalogOf(options);
   const { startWorker } = await import("../server/redis/start-worker.ts");
-  const worker = await startWorker({ url, catalog, mostInBatch: batch, jobSeconds, log });
+  const worker = await startWorker({ url, catalog, mostInBatch: batch, jobSeconds, log, lockMs: 1000 * lockSeconds });
   log.info("waiting for jobs", { model: catalog.usual.name });
   await stopped(context.signal);
   log.info("stopping; what is being drawn is finished");

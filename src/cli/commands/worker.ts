@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CliCommand, CliContext } from "../command.ts";
 import type { WorkerOptions } from "../serve.ts";
+import { wholeNumber } from "../values.ts";
 import { addDrawingOptions } from "./serve-options.ts";
 
 const more = `
@@ -19,6 +20,12 @@ export const workerCommand: CliCommand = (program: Command, context: CliContext)
     .summary("draw jobs that servers put into Redis")
     .description("Draws jobs that servers put into Redis.");
   addDrawingOptions(command)
+    .option(
+      "--lock-seconds <n>",
+      "after so long without a sign of a worker another draws its job",
+      wholeNumber(1, 3600),
+      30,
+    )
     .addHelpText("after", more)
     .action(async (options: WorkerOptions) => {
       const { work } = await import("../serve.ts");

@@ -67,6 +67,8 @@ export function a1111InfoRoutes(parts: ServerParts, session: A1111Session): Rout
       const models = await catalog.models();
       const shown = models.map(({ name }) => ({
         title: name,
+        // Not A1111's, but a client looks for it.
+        name,
         model_name: name,
         hash: null,
         sha256: null,

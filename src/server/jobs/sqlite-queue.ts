@@ -8,7 +8,7 @@ import { isFinal, type Job, type PictureRecord } from "./job.ts";
 import { type JobListeners, jobListeners } from "./job-listeners.ts";
 import type { JobQueue, Work, WorkSource } from "./job-queue.ts";
 import { type JobRow, jobOfRow } from "./sqlite-rows.ts";
-import { openJobStore } from "./sqlite-store.ts";
+import { type JobStore, openJobStore } from "./sqlite-store.ts";
 
 /** A job that was begun so often and never finished is given up: it may be what ends the server. */
 const mostAttempts = 3;
@@ -27,7 +27,8 @@ export async function sqliteQueue(
   limits: QueueLimits,
   now: () => number = Date.now,
 ): Promise<SqliteQueue> {
-  const database = await openJobStore(folder);
+  const store = await openJobStore(folder);
+  const { database } = store;
   const given: JobFailure = {
     kind: "interrupted",
     message: `The server ended ${mostAttempts} times while this job was drawn, so it was given up.`,
@@ -36,10 +37,10 @@ export async function sqliteQueue(
     .prepare("UPDATE jobs SET state = 'failed', finished = ?, error = ? WHERE state = 'running' AND attempts >= ?")
     .run(now(), JSON.stringify(given), mostAttempts);
   database.prepare("UPDATE jobs SET state = 'waiting', alone = 1 WHERE state = 'running'").run();
-  return createQueue(database, limits, now);
+  return createQueue(store, limits, now);
 }
 
-function createQueue(database: Database.Database, limits: QueueLimits, now: () => number): SqliteQueue {
+function createQueue({ database, close }: JobStore, limits: QueueLimits, now: () => number): SqliteQueue {
   const listeners = jobListeners();
   const hands = new Map<string, AbortController>();
   let ring = (): void => {};
@@ -154,9 +155,7 @@ function createQueue(database: Database.Database, limits: QueueLimits, now: () =
       }
       return taken;
     },
-    async close() {
-      database.close();
-    },
+    close,
   };
 }
 

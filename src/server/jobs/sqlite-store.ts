@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type Database from "libsql";
 import { UsageError } from "../../errors.ts";
+import { acquireLock } from "../../node/run-lock.ts";
 
 const tables = `
   CREATE TABLE IF NOT EXISTS jobs (
@@ -35,23 +36,37 @@ const tables = `
 /** Of the tables; a database of another one is refused. */
 const version = 1;
 
+/** The database of jobs, for this process alone until it is closed. */
+export interface JobStore {
+  readonly database: Database.Database;
+  close(): Promise<void>;
+}
+
 /**
  * Opens the database of jobs in a folder, which is made. What was committed survives a crash of the program and of the
  * machine; no second server opens it at the same time.
  * @throws UsageError when SQLite is not installed, the folder cannot be used, or another server uses it
  */
-export async function openJobStore(folder: string): Promise<Database.Database> {
+export async function openJobStore(folder: string): Promise<JobStore> {
   const module = await import("libsql").catch((cause: unknown) => {
     throw new UsageError("The queue needs the package libsql, which was not installed; install it, or use --redis.", {
       cause,
     });
   });
   const path = join(folder, "jobs.sqlite");
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+    throw new UsageError(
+      `${folder}: the folder for jobs cannot be made (${cause.message}); name another with --data.`,
+      {
+        cause,
+      },
+    );
+  });
+  // SQLite's own lock is given back only when statements are collected.
+  const lock = await acquireLock(join(folder, "server.lock"));
   let database: Database.Database | undefined;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     database = new module.default(path);
-    database.pragma("locking_mode = EXCLUSIVE");
     database.pragma("journal_mode = WAL");
     database.pragma("synchronous = FULL");
     database.pragma("foreign_keys = ON");
@@ -59,11 +74,22 @@ export async function openJobStore(folder: string): Promise<Database.Database> {
     if (found !== 0 && found !== version) throw new Error(`it is of version ${found}, and this server's is ${version}`);
     database.exec(tables);
     database.exec(`PRAGMA user_version = ${version}`);
-    return database;
+    const opened = database;
+    return {
+      database,
+      async close() {
+        opened.close();
+        await lock.release();
+      },
+    };
   } catch (cause) {
     database?.close();
-    const reason = (cause as Error).message;
-    const why = /locked|busy/i.test(reason) ? "another server uses it" : reason;
-    throw new UsageError(`${path}: the jobs cannot be opened (${why}); name another folder with --data.`, { cause });
+    await lock.release();
+    throw new UsageError(
+      `${path}: the jobs cannot be opened (${(cause as Error).message}); name another folder with --data.`,
+      {
+        cause,
+      },
+    );
   }
 }
