@@ -111,7 +111,7 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
     const { folder = model.folder, layouts = true, ...others } = options;
     const place = folder === undefined ? {} : { folder };
     const compiling = Promise.resolve()
-      .then(() => runtime.compile(encodePrepared(build(), layouts), { layouts, ...place, ...others }))
+      .then(() => runtime.compile(encodePrepared(build(), layouts), { layouts, reserve: false, ...place, ...others }))
       .catch((error: unknown) => {
         sessions.delete(key);
         throw error;

@@ -64,7 +64,7 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
 
   const nativeOptions = (
     model: OnnxModel,
-    { folder, layouts = true }: CompileOptions,
+    { folder, layouts = true, reserve = true }: CompileOptions,
     level: NativeOptions["graphOptimizationLevel"] = layouts ? "all" : "basic",
   ): NativeOptions => {
     if (model.files.length > 0 && folder === undefined)
@@ -77,6 +77,7 @@ export function onnxRuntime(options: Partial<OnnxRuntimeOptions> = {}): Runtime 
       executionProviders: [providerOf(device)],
       graphOptimizationLevel: level,
       executionMode: "sequential",
+      enableMemPattern: reserve,
       // What goes wrong is thrown; the runtime need not print it too.
       logSeverityLevel: 4,
       ...(model.constants.length > 0 ? { externalData: [...model.constants] } : {}),

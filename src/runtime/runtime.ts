@@ -15,6 +15,11 @@ export interface CompileOptions {
    */
   readonly layouts?: boolean;
   /**
+   * Whether memory for all of a run is set aside at once (yes, unless told): right for a graph that is run very often. It
+   * comes on top of what the first run took piece by piece.
+   */
+  readonly reserve?: boolean;
+  /**
    * A session of this runtime that the new one takes the place of. It is disposed; what both have in common is not made
    * again. Where this fails, it is disposed as well.
    */
