@@ -16,13 +16,13 @@ import { pictureBytes, type Resizing, resizePlanes } from "./resize.ts";
 import { type MeasureWeights, measureParameters, readMeasureWeights } from "./weights.ts";
 
 /** The resizings that published Frechet inception distances use, by the program that does so. */
-export const inceptionResizings = {
+export const inceptionResizings: Readonly<Record<InceptionResizing, Resizing>> = {
   "torch-fidelity": "tensorflow",
   "clean-fid": "pillow",
   "pytorch-fid": "torch",
-} as const satisfies Record<string, Resizing>;
+};
 
-export type InceptionResizing = keyof typeof inceptionResizings;
+export type InceptionResizing = "torch-fidelity" | "clean-fid" | "pytorch-fid";
 
 export interface FeatureNetworkOptions {
   /** How pictures are brought to Inception's size; other networks have one way. torch-fidelity's unless told. */

@@ -4,6 +4,7 @@ import { RuntimeFailure, UsageError } from "../errors.ts";
 import { createSampler } from "../samplers/registry.ts";
 import { Mt19937 } from "../tensor/random/mt19937.ts";
 import { filled, float32 } from "../tensor/tensor.ts";
+import type { Conditioning } from "./conditioning.ts";
 import { encodePrompt } from "./conditioning.ts";
 import type { DrawingStep, DrawnPicture } from "./drawing.ts";
 import type { UNetRequest } from "./networks.ts";
@@ -72,7 +73,7 @@ describe("textToImage", () => {
     expect(total(first!)).not.toBe(total(second!));
     // The mix of two outputs that differ by a constant is the output for a text whose sum lies beyond.
     const beyond = total(first!) + 3 * (total(second!) - total(first!));
-    const { conditioning } = await request();
+    const conditioning = (await request()).conditioning as Conditioning;
     const tokens = conditioning.conditional.context.shape[0]!;
     const single = { ...conditioning, conditional: { context: filled([tokens, 1], beyond / tokens) } };
     const [expected] = await draw({ ...(await request({ sampler })), conditioning: single });
@@ -82,7 +83,7 @@ describe("textToImage", () => {
   it("needs no second prediction with a guidance of 1 or below", async () => {
     for (const guidanceScale of [1, 0]) {
       const wanted = await request({ guidanceScale });
-      expect(wanted.conditioning.unconditional).toBeUndefined();
+      expect((wanted.conditioning as Conditioning).unconditional).toBeUndefined();
       expect((await draw(wanted))[0]!.networkCalls).toBe(4);
     }
   });
