@@ -66,6 +66,7 @@ export async function drawNow(
     await queue.cancel(job.id);
     if (refused.signal.aborted) throw refused.signal.reason;
     if (late.aborted) throw new Problem("timeout", `No picture came within ${limits.waitSeconds} seconds.`);
+    if (gone.aborted) throw new Problem("unavailable", "The client went away.");
     throw error;
   } finally {
     draining.removeEventListener("abort", drain);

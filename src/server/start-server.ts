@@ -65,6 +65,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     page: existsSync(page) ? page : undefined,
   });
   const server = createAdaptorServer({ fetch: app.fetch });
+  // Longer than proxies and clients keep theirs, so that none writes into a line that is just closed.
+  if ("keepAliveTimeout" in server) server.keepAliveTimeout = keepAliveMs;
   const port = await listen(server, host, options.port);
   const drawing =
     source === undefined
@@ -110,6 +112,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 const lastAnswersMs = 2000;
+const keepAliveMs = 75_000;
 
 /** Whether only programs of this machine reach an address. */
 export function isLoopback(host: string): boolean {

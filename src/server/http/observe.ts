@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
-import { routePath } from "hono/route";
+import { matchedRoutes } from "hono/route";
 import type { ServerParts } from "../server-parts.ts";
 import type { RequestVariables } from "./router.ts";
 
@@ -18,7 +18,7 @@ export function observe({ log, metrics }: Pick<ServerParts, "log" | "metrics">):
     const seconds = (performance.now() - begin) / 1000;
     const { status } = c.res;
     // The route and not the path: addresses of pictures are secrets, and made-up paths would be endless.
-    const route = routePath(c, -1);
+    const route = matchedRoutes(c).findLast(({ path }) => !path.includes("*"))?.path ?? "*";
     metrics.request(route, c.req.method, status, seconds);
     if (route === "/healthz" || route === "/metrics") return;
     log.info("request", { requestId: id, method: c.req.method, route, status, ms: Math.round(1000 * seconds) });

@@ -65,11 +65,12 @@ describe("jobs", () => {
   it("go when the client that waits goes", async () => {
     const client = new AbortController();
     const asking = server.ask("/v1/images/generations", { prompt: "a", steps: 50, n: 16 }, { signal: client.signal });
-    await until(async () => (await server.queue.counts()).running === 1);
-    const [job] = await server.queue.list({ limit: 1 });
+    const job = await until(async () =>
+      (await server.queue.list({ state: "running", limit: 1 })).find(({ request }) => request.count === 16),
+    );
     client.abort();
     await expect(asking).rejects.toThrow();
-    expect((await finished(job!.id)).state).toBe("cancelled");
+    expect((await finished(job.id)).state).toBe("cancelled");
   });
 
   it("are not known by made-up names", async () => {
