@@ -1,7 +1,8 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "../formats/json.ts";
+import type { JsonObject } from "../formats/json.ts";
 import { type Chart, drawChart } from "./chart.ts";
 import type { LogEntry } from "./log.ts";
 import { duration, group } from "./progress.ts";
+import { base64, escapeText, settingsTable } from "./report-parts.ts";
 import { reportStyle } from "./report-style.ts";
 import { smooth } from "./smooth.ts";
 
@@ -115,37 +116,4 @@ function metricChart(name: string, entries: readonly LogEntry[], halfLife: numbe
 function drawSheet({ step, caption, mediaType, bytes }: SampleSheet): string {
   const text = `Step ${group(step)}${caption === "" ? "" : `: ${escapeText(caption)}`}`;
   return `<figure><figcaption>${text}</figcaption><img class="sheet" alt="${text}" src="data:${mediaType};base64,${base64(bytes)}"></figure>`;
-}
-
-function settingsTable(config: JsonObject): string {
-  const rows: string[] = [];
-  const walk = (value: JsonValue, path: string): void => {
-    if (isJsonObject(value)) {
-      for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
-    } else {
-      const shown = typeof value === "string" ? value : JSON.stringify(value);
-      rows.push(`<tr><th>${escapeText(path)}</th><td>${escapeText(shown)}</td></tr>`);
-    }
-  };
-  walk(config, "");
-  return rows.length === 0 ? "" : `<table>${rows.join("")}</table>`;
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escapeText(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (letter) => entities[letter]!);
-}
-
-function base64(bytes: Uint8Array): string {
-  let letters = "";
-  // An argument list has a limit.
-  for (let at = 0; at < bytes.length; at += 8192) letters += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return btoa(letters);
 }
