@@ -63,12 +63,12 @@ describe.skipIf(!hasRedis)("servers and workers over Redis", () => {
   it("lose no job and double none when a worker and the server are killed", async () => {
     const second = await startWorker();
     const ids: string[] = [];
-    for (let i = 0; i < 10; i++) ids.push((await client.submit(`job ${i}`, { prompt: "a cat", seed: i, steps: 8 })).id);
+    for (let i = 0; i < 10; i++) ids.push((await client.submit(`job number ${i}`, { prompt: "a cat", seed: i, steps: 8 })).id);
     await until(() => second.stderr().includes('"drawn"'));
     await second.kill();
     await server.kill();
     server = await startServe(["--redis", redis.url]);
-    expect((await client.submit("job 9", { prompt: "a cat", seed: 9, steps: 8 })).id).toBe(ids[9]);
+    expect((await client.submit("job number 9", { prompt: "a cat", seed: 9, steps: 8 })).id).toBe(ids[9]);
     const jobs = await client.finished(ids);
     expect(jobs.map(({ state, pictures }) => [state, pictures.map(({ seed }) => seed)])).toEqual(
       ids.map((_, i) => ["done", [i]]),
