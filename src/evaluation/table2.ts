@@ -17,15 +17,15 @@ import { type RowPlan, referenceRow } from "./table2-plan.ts";
 import { summariseTimes, type TimedDrawing, type TimeSummary } from "./timing.ts";
 
 /** Columns of one number for each caption, and whether small or large is good. */
-export const captionColumns = {
+export const captionColumns: Readonly<Record<CaptionColumn, "small" | "large">> = {
   lpips: "small",
   lpipsTeacher: "small",
   lpipsDiversity: "large",
   clipScore: "large",
   captionRetrieval: "large",
-} as const satisfies Readonly<Record<string, "small" | "large">>;
+};
 
-export type CaptionColumn = keyof typeof captionColumns;
+export type CaptionColumn = "lpips" | "lpipsTeacher" | "lpipsDiversity" | "clipScore" | "captionRetrieval";
 
 /** What was found of one row's pictures, `perCaption` of each caption one after the other. */
 export interface RowFindings {

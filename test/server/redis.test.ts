@@ -63,7 +63,8 @@ describe.skipIf(!hasRedis)("servers and workers over Redis", () => {
   it("lose no job and double none when a worker and the server are killed", async () => {
     const second = await startWorker();
     const ids: string[] = [];
-    for (let i = 0; i < 10; i++) ids.push((await client.submit(`job number ${i}`, { prompt: "a cat", seed: i, steps: 8 })).id);
+    for (let i = 0; i < 10; i++)
+      ids.push((await client.submit(`job number ${i}`, { prompt: "a cat", seed: i, steps: 8 })).id);
     await until(() => second.stderr().includes('"drawn"'));
     await second.kill();
     await server.kill();
