@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from "cli-progress";
 import type { TextStream } from "./command.ts";
 
-/** Shows how far drawing has come. */
+/** Shows how far a drawing, or other work in steps, has come. */
 export interface DrawingProgress {
   /** One step is done. */
   step(): void;
@@ -10,12 +10,12 @@ export interface DrawingProgress {
 }
 
 /** A bar over all steps of all pictures on a terminal, which grows with steps beyond them; elsewhere nothing. */
-export function drawingProgress(stream: TextStream, totalSteps: number): DrawingProgress {
+export function drawingProgress(stream: TextStream, totalSteps: number, noun = "step"): DrawingProgress {
   if (stream.isTTY !== true) return { step: () => {}, hide: () => {} };
   const bar = new SingleBar(
     {
       stream: stream as NodeJS.WritableStream,
-      format: "{bar} step {value} of {total}, {eta_formatted} left",
+      format: `{bar} ${noun} {value} of {total}, {eta_formatted} left`,
       clearOnComplete: true,
       hideCursor: true,
     },

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { access, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { UsageError } from "../errors.ts";
+import { FourstepError, UsageError } from "../errors.ts";
 import { type FileSource, openFileSource, writeFileAtomically } from "../formats/file-source.node.ts";
 import type { FolderReader } from "../models/checkpoint/folder-reader.ts";
 import { cachedRepository } from "./hub/cache.ts";
@@ -55,12 +55,16 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
   };
 }
 
+/** A file's content, whole or piece by piece. */
+export type FileContent = Uint8Array | AsyncIterable<Uint8Array>;
+
 /**
  * Writes files into a folder of their own, so that a reader, or a crash, finds the old folder or the new, never a mixture.
  * @param files contents by path relative to the folder, with forward slashes
- * @throws UsageError when the folder cannot be written, or exists and holds something other than a model
+ * @throws UsageError when the folder cannot be written, or exists and holds something other than a model; what a content throws
+ *   is passed on
  */
-export async function writeModelFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+export async function writeModelFolder(path: string, files: ReadonlyMap<string, FileContent>): Promise<void> {
   const root = resolve(path);
   const present = await readdir(root).catch((): string[] => []);
   if (present.length > 0 && !present.includes("model_index.json")) {
@@ -88,7 +92,7 @@ export async function writeModelFolder(path: string, files: ReadonlyMap<string, 
     await rm(old, { recursive: true, force: true });
   } catch (cause) {
     await rm(aside, { recursive: true, force: true });
-    if (cause instanceof UsageError) throw cause;
+    if (cause instanceof FourstepError) throw cause;
     throw new UsageError(`${path}: the model's folder cannot be written (${(cause as Error).message}).`, { cause });
   }
 }

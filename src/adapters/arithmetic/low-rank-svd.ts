@@ -94,3 +94,15 @@ function approximation(
     error,
   };
 }
+
+/** Frobenius norm of the difference of a module's change and a change in memory. */
+export function distanceToChange(module: LoraModule, change: Float32Array | Float64Array): number {
+  const { up, down } = factorMatrices(module);
+  let sum = 0;
+  for (let row = 0; row < up.rows; row++) {
+    const own = multiply(matrix(1, up.columns, up.data.subarray(row * up.columns, (row + 1) * up.columns)), down);
+    const start = row * down.columns;
+    for (let j = 0; j < down.columns; j++) sum += (own.data[j]! - change[start + j]!) ** 2;
+  }
+  return Math.sqrt(sum);
+}
