@@ -4,6 +4,7 @@ import { packageVersion } from "../node/package-version.ts";
 import type { CliCommand, CliContext } from "./command.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { mergeCommand } from "./commands/merge.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { trainCommand } from "./commands/train.ts";
 import { workerCommand } from "./commands/worker.ts";
@@ -14,6 +15,7 @@ import { runCli } from "./run-cli.ts";
 const commands: readonly CliCommand[] = [
   generateCommand, //
   inspectCommand,
+  mergeCommand,
   trainCommand,
   serveCommand,
   workerCommand,
