@@ -2,6 +2,7 @@
 import "../node/no-telemetry.ts";
 import { packageVersion } from "../node/package-version.ts";
 import type { CliCommand, CliContext } from "./command.ts";
+import { evaluateCommand } from "./commands/evaluate.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { mergeCommand } from "./commands/merge.ts";
@@ -17,6 +18,7 @@ const commands: readonly CliCommand[] = [
   inspectCommand,
   mergeCommand,
   trainCommand,
+  evaluateCommand,
   serveCommand,
   workerCommand,
 ];
