@@ -9,12 +9,12 @@ import { type CliContext, warn } from "./command.ts";
 import { fetchOptions } from "./fetching.ts";
 
 /** Types of weights as people call them. */
-export const fileTypes = {
+export const fileTypes: Readonly<Record<FileType, FloatType>> = {
   fp16: "float16",
   bf16: "bfloat16",
   fp32: "float32",
-} as const satisfies Readonly<Record<string, FloatType>>;
-export type FileType = keyof typeof fileTypes;
+};
+export type FileType = "fp16" | "bf16" | "fp32";
 
 /** A model or a LoRA of a command line, and how much it counts. */
 export interface VectorOperand {

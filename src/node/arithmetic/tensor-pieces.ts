@@ -5,7 +5,7 @@ import { toFloat32 } from "../../tensor/convert.ts";
 import { elementCount, type Tensor } from "../../tensor/tensor.ts";
 
 /** Numbers of a tensor that are worked on at a time. */
-export const pieceSize = 2 ** 18;
+export const pieceSize: number = 2 ** 18;
 
 /** The numbers of one tensor by range, in row-major order, whatever its type. */
 export type PieceReader = (from: number, to: number) => Promise<Float32Array | Float64Array>;
