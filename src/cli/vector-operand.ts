@@ -9,7 +9,7 @@ import { type CliContext, warn } from "./command.ts";
 import { fetchOptions } from "./fetching.ts";
 
 /** Types of weights as people call them. */
-export const fileTypes: Readonly<Record<FileType, FloatType>> = {
+export const fileTypes: Readonly<Record<FileType, Exclude<FloatType, "float64">>> = {
   fp16: "float16",
   bf16: "bfloat16",
   fp32: "float32",
