@@ -118,7 +118,7 @@ function unknownNetwork(error: unknown): undefined {
 
 async function readWeights(path: string): Promise<MeasureWeights> {
   await using source = await openFileSource(path);
-  return readMeasureWeights(source);
+  return await readMeasureWeights(source);
 }
 
 /** All files of weights in folders. */
@@ -171,7 +171,7 @@ async function openClipFolder(runtime: Runtime, text: string, hub: HubOptions): 
       `${text}: a CLIP's config.json, model.safetensors and tokenizer were expected in this folder.`,
     );
   const { tokenizer } = await readTokenizer(folder, ".");
-  return openClip(runtime, {
+  return await openClip(runtime, {
     name: reference?.repo ?? text.replaceAll("\\", "/").replace(/\/+$/, "").split("/").at(-1)!,
     config: clipConfig(parseJsonObject(await folder.readText("config.json"), "config.json"), "config.json"),
     weights: await readMeasureWeights(await folder.source(file)),
