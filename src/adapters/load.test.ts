@@ -3,10 +3,17 @@ import { describe, expect, it } from "vitest";
 import { readModuleTable } from "../../test/module-table.ts";
 import { AdapterError } from "../errors.ts";
 import { bytesSource } from "../formats/byte-source.ts";
+import { openTensorFile } from "../formats/open-tensor-file.ts";
 import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.ts";
+import { readLocated } from "../formats/tensor-file.ts";
+import { stableDiffusion1 } from "../models/checkpoint/families/stable-diffusion-1.ts";
+import { stableDiffusion2 } from "../models/checkpoint/families/stable-diffusion-2.ts";
+import { clipTextConfig } from "../models/clip.ts";
+import { clipTextTable, unetTable } from "../models/module-table.ts";
+import { unetConfig } from "../models/unet/config.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
 import { alphaFromPeftConfig } from "./alpha.ts";
-import { adapterFromTensors, type LoadedAdapter, type LoadOptions, loadAdapter } from "./load.ts";
+import { adapterFromTensors, type LoadedAdapter, type LoadOptions, loadAdapter, loadModelAdapter } from "./load.ts";
 import { loraScale } from "./lora.ts";
 import { type ModuleShape, targetModules } from "./targets.ts";
 
@@ -30,6 +37,46 @@ describe.skipIf(reason !== "")(`real adapters of Stable Diffusion 1.x${reason}`,
     expect(adapter.modules.length).toBe(modules);
     expect(adapter.leftOver.length).toBe(leftOver);
     for (const module of adapter.modules) expect(loraScale(module)).toBe(1);
+  });
+
+  it.each([
+    ["lora_kiriko.pt", "unet", 128, 829_952],
+    ["lora_kiriko.text_encoder.pt", "textEncoder", 92, 753_664],
+  ] as const)("%s, a bare list of tensors", async (name, part, modules, parameters) => {
+    const file = await openTensorFile(bytesSource(name, readFileSync(`${shared}/${name}`)));
+    const family = stableDiffusion2;
+    const parts = {
+      unet: unetTable(unetConfig(family.unet)).modules,
+      textEncoder: clipTextTable(clipTextConfig(family.textEncoders[0]!.config)).modules,
+    };
+    const adapter = await loadModelAdapter(file, parts);
+    expect(adapter).toMatchObject({ dialect: "cloneofsimo", matched: 2 * modules, parameters, rank: 4, alpha: 4 });
+    expect([adapter.unmatched, adapter.leftOver, adapter.kinds, adapter.zero]).toEqual([[], [], ["LoRA"], false]);
+    const found = part === "unet" ? adapter.modules : adapter.textEncoder.modules;
+    expect(found.length).toBe(modules);
+    const up = await readLocated(file.tensors.get("14")!);
+    const path =
+      part === "unet"
+        ? "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_out.0"
+        : "text_model.encoder.layers.1.self_attn.out_proj";
+    expect(found.find((module) => module.path === path)?.up).toEqual(up);
+  });
+
+  it.each(["lora_disney.safetensors", "analog_svd_rank4.safetensors"])("%s with its text encoder", async (name) => {
+    const text = clipTextTable(clipTextConfig(stableDiffusion1.textEncoders[0]!.config)).modules;
+    const file = await openTensorFile(bytesSource(name, readFileSync(`${shared}/${name}`)));
+    const adapter = await loadModelAdapter(file, { unet: readModuleTable("sd15"), textEncoder: text });
+    expect([adapter.modules.length, adapter.textEncoder.modules.length]).toEqual([144, 48]);
+    expect(adapter.leftOver).toEqual(name === "lora_disney.safetensors" ? ["<s1>", "<s2>"] : []);
+    const [keys, values] = ["k_proj", "v_proj"].map(
+      (layer) =>
+        adapter.textEncoder.modules.find(({ path }) => path === `text_model.encoder.layers.0.self_attn.${layer}`)!,
+    );
+    const located = (key: string) => readLocated(file.tensors.get(key)!);
+    expect([keys!.up, values!.down]).toEqual([
+      await located("text_encoder:0:up"),
+      await located("text_encoder:1:down"),
+    ]);
   });
 
   it("finds the same layer in each dialect", async () => {
@@ -104,14 +151,14 @@ describe("loadAdapter", () => {
       "lora_unet_down_blocks_9_attentions_0_proj_in.alpha": float32([], [1]),
       "lora_te_text_model_encoder_layers_0_mlp_fc1.alpha": float32([], [1]),
       "text_encoder.text_model.x.lora_A.weight": down([8]),
-      [`lora_unet_${toQ.replaceAll(".", "_").replace("to_q", "to_v")}.lora_down.weight`]: down([8]),
+      [`lora_unet_${toQ.replaceAll(".", "_").replace("to_q", "to_v")}.alpha`]: float32([], [1]),
       "<token>": float32([1], [1]),
     });
     expect(adapter.modules.map(({ path, alpha }) => [path, alpha])).toEqual([[toQ, 1]]);
     expect(adapter.matched).toBe(3);
     expect(adapter.unmatched).toEqual([
       "lora_unet_down_blocks_9_attentions_0_proj_in.alpha",
-      `lora_unet_${toQ.replaceAll(".", "_").replace("to_q", "to_v")}.lora_down.weight`,
+      `lora_unet_${toQ.replaceAll(".", "_").replace("to_q", "to_v")}.alpha`,
     ]);
     expect(adapter.leftOver).toEqual([
       "lora_te_text_model_encoder_layers_0_mlp_fc1.alpha",
@@ -151,9 +198,22 @@ describe("loadAdapter", () => {
       'none of its 1 keys, such as "lora_unet_z.alpha"',
     ],
     ["an empty file", {}, "x.safetensors: it holds no tensors."],
-    ["a LoHa", { [`${flat}.hada_w1_a`]: down([8]) }, "belongs to a LoHa"],
-    ["a DoRA", { [`unet.${toQ}.lora_magnitude_vector`]: down([8]) }, "belongs to a DoRA"],
-    ["only one half", { [`${flat}.lora_down.weight`]: down([8]) }, "no module has both an up and a down part"],
+    [
+      "what is no low-rank product",
+      { [`${flat}.diff`]: up(8, [], 8) },
+      `x.safetensors: its change of ${toQ} is of the kind full; only plain LoRAs can be used here.`,
+    ],
+    [
+      "norms alone",
+      { [`unet.${toQ}.lora_magnitude_vector`]: down([8]) },
+      `module ${toQ} has norms (DoRA), but no change of its weight`,
+    ],
+    [
+      "only one half",
+      { [`${flat}.lora_down.weight`]: down([8]) },
+      "but its up part is missing; the file is incomplete.",
+    ],
+    ["an alpha alone", { [`${flat}.alpha`]: float32([], [1]) }, "no module has all parts of a change"],
     [
       "the same part twice",
       { [`${flat}.lora_down.weight`]: down([8]), [`unet.${toQ}.lora_A.weight`]: down([8]) },

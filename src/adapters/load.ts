@@ -1,16 +1,26 @@
 import { AdapterError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import { readSafetensorsHeader, readTensor } from "../formats/safetensors.ts";
-import { sameShape } from "../tensor/arithmetic.ts";
-import { toFloat32 } from "../tensor/convert.ts";
-import { elementCount, type Tensor } from "../tensor/tensor.ts";
-import { type AlphaRule, alphaFromMetadata } from "./alpha.ts";
+import { openTensorFile } from "../formats/open-tensor-file.ts";
+import { type LocatedTensor, readLocated, type TensorFile } from "../formats/tensor-file.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { AlphaRule } from "./alpha.ts";
+import { type AdapterContent, buildAdapter } from "./build-adapter.ts";
+import type { ParameterChange } from "./change.ts";
+import { namesOfList } from "./keys/cloneofsimo.ts";
 import type { ModelPart } from "./keys/dialect.ts";
+import { foreignBase } from "./keys/foreign-base.ts";
 import { dialects } from "./keys/index.ts";
-import { type KeyMatch, type MatchedModule, matchKeys } from "./keys/match.ts";
-import { unsupportedKind } from "./keys/unsupported.ts";
-import { type LoraModule, loraRank } from "./lora.ts";
+import { type KeyMatch, matchKeys, type PartModules, quoted } from "./keys/match.ts";
+import type { LoraModule } from "./lora.ts";
 import type { ModuleShape } from "./targets.ts";
+
+/** What an adapter makes of one part of a model. */
+export interface PartAdapter {
+  /** Low-rank products, in the model's order. */
+  readonly modules: readonly LoraModule[];
+  /** All that is no low-rank product. */
+  readonly changes: readonly ParameterChange[];
+}
 
 /** An adapter as it was found in a file, with what became of each of its keys. */
 export interface LoadedAdapter {
@@ -18,20 +28,31 @@ export interface LoadedAdapter {
   readonly name: string;
   /** The dialect of its keys. */
   readonly dialect: string;
-  /** In the model's order. */
+  /** Low-rank products, in the model's order. */
   readonly modules: readonly LoraModule[];
-  /** Numbers in the up and down parts. */
+  /** Numbers in its parts, but for alphas. */
   readonly parameters: number;
-  /** The commonest rank and alpha; modules may differ. */
+  /** The commonest rank and alpha; modules may differ. Zero where it has none. */
   readonly rank: number;
   readonly alpha: number;
   /** How many keys were used. */
   readonly matched: number;
-  /** Keys of this part of the model whose module the model does not have, or that lack their other half. */
+  /** Keys of this part of the model whose module the model does not have, or that mean nothing alone. */
   readonly unmatched: readonly string[];
   /** Keys of other parts of a pipeline, and keys that no dialect knows. */
   readonly leftOver: readonly string[];
   readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** An adapter of a whole model; `modules` and `changes` are the U-Net's, and the counts are those of all parts. */
+export interface ModelAdapter extends LoadedAdapter {
+  readonly changes: readonly ParameterChange[];
+  readonly textEncoder: PartAdapter;
+  readonly textEncoder2: PartAdapter;
+  /** What it is made of, e.g. `LoRA`, `LoHa`; the commonest first. */
+  readonly kinds: readonly string[];
+  /** Whether nothing is changed, since in each module a factor is zero. */
+  readonly zero: boolean;
 }
 
 export interface LoadOptions {
@@ -42,158 +63,129 @@ export interface LoadOptions {
 }
 
 /**
- * Reads a LoRA of any known dialect from a safetensors file, for a model with these modules.
- * @throws FormatError when the file is no safetensors file.
- * @throws AdapterError when it is no LoRA, none of its modules is the model's, or a shape does not fit.
+ * Reads a LoRA of any known dialect, a safetensors file or a pickle, for a part of a model with these modules.
+ * @throws FormatError when the file is no file of tensors.
+ * @throws AdapterError when it is no LoRA or more than that, none of its modules is the model's, or a shape does not fit.
  */
 export async function loadAdapter(
   source: ByteSource,
   modules: readonly ModuleShape[],
-  options: LoadOptions = {},
+  { part = "unet", ...options }: LoadOptions = {},
 ): Promise<LoadedAdapter> {
-  const header = await readSafetensorsHeader(source);
-  const match = matchAdapterKeys(source.name, header.tensors.keys(), modules, options);
-  const tensors = new Map<string, Tensor>();
-  for (const { keys } of match.modules) {
-    for (const key of Object.values(keys)) tensors.set(key, await readTensor(source, header, key));
-  }
-  return buildAdapter(source.name, match, tensors, header.metadata, modules, options);
+  return lowRankOnly(await loadModelAdapter(await openTensorFile(source), { [part]: modules }, options), part);
 }
 
 /**
  * The same for tensors that another format gave.
- * @throws AdapterError when they are no LoRA, none of its modules is the model's, or a shape does not fit.
+ * @throws AdapterError when they are no LoRA or more than that, none of its modules is the model's, or a shape does not fit.
  */
 export function adapterFromTensors(
   name: string,
   tensors: ReadonlyMap<string, Tensor>,
   metadata: ReadonlyMap<string, string>,
   modules: readonly ModuleShape[],
-  options: LoadOptions = {},
+  { part = "unet", ...options }: LoadOptions = {},
 ): LoadedAdapter {
-  const match = matchAdapterKeys(name, tensors.keys(), modules, options);
-  return buildAdapter(name, match, tensors, metadata, modules, options);
+  const parts = { [part]: modules };
+  const match = matchAdapterKeys(name, [...tensors.keys()], parts);
+  return lowRankOnly(modelAdapter(name, match, tensors, metadata, options), part);
 }
 
-function matchAdapterKeys(
-  file: string,
-  keys: Iterable<string>,
-  modules: readonly ModuleShape[],
-  { part = "unet" }: LoadOptions,
-): KeyMatch {
-  const names = [...keys];
-  for (const key of names) {
-    const kind = unsupportedKind(key);
-    if (kind !== undefined)
-      throw new AdapterError(`${file}: "${key}" belongs to ${kind}; only plain LoRAs can be used.`);
+/**
+ * Reads an adapter of any known kind and dialect for all parts of a model. No tensor is read before its module is known.
+ * @param parts the layers of each part (`adaptableLayers`)
+ * @throws AdapterError when it is no adapter, none of its modules is the model's, a shape does not fit, a part is missing, a
+ * number is not finite, or a module's alpha is zero
+ */
+export async function loadModelAdapter(
+  file: TensorFile,
+  parts: PartModules,
+  options: Pick<LoadOptions, "alphaRule"> = {},
+): Promise<ModelAdapter> {
+  const located = namedTensors(file, parts);
+  const match = matchAdapterKeys(file.name, [...located.keys()], parts);
+  const tensors = new Map<string, Tensor>();
+  for (const { keys } of match.modules) {
+    for (const key of keys.values()) tensors.set(key, await readLocated(located.get(key)!));
   }
-  const match = matchKeys(names, modules, part, dialects);
-  if (match.modules.length === 0) {
-    const example = match.unmatched[0] ?? match.leftOver[0];
-    const known = dialects.map(({ name }) => name).join(", ");
-    throw new AdapterError(
-      example === undefined
-        ? `${file}: it holds no tensors.`
-        : `${file}: none of its ${names.length} keys, such as "${example}", names a module of this model in a known dialect (${known}); it was made for another model, or is no LoRA.`,
-    );
-  }
-  return match;
+  return modelAdapter(file.name, match, tensors, file.metadata, options);
 }
 
-function buildAdapter(
-  file: string,
+/** The tensors by the names that the dialects know: those of a bare list have none of their own. */
+function namedTensors({ tensors, content }: TensorFile, parts: PartModules): ReadonlyMap<string, LocatedTensor> {
+  const list = content !== undefined && [...tensors.keys()].every((name, i) => name === String(i));
+  const names = list ? namesOfList(tensors.size, parts) : undefined;
+  return names === undefined ? tensors : new Map([...tensors.values()].map((located, i) => [names[i]!, located]));
+}
+
+function matchAdapterKeys(file: string, keys: readonly string[], parts: PartModules): KeyMatch {
+  const match = matchKeys(keys, parts, dialects);
+  if (match.modules.length > 0) return match;
+  const example = match.unmatched[0] ?? match.leftOver[0];
+  if (example === undefined) throw new AdapterError(`${file}: it holds no tensors.`);
+  const foreign = foreignBase(keys);
+  if (foreign !== undefined) {
+    throw new AdapterError(`${file}: this adapter was made for ${foreign}, which is another kind of model.`);
+  }
+  const known = dialects.map(({ name }) => name).join(", ");
+  throw new AdapterError(
+    `${file}: none of its ${keys.length} keys, such as ${quoted(example)}, names a module of this model in a known dialect (${known}); it was made for another model, or is no LoRA.`,
+  );
+}
+
+function modelAdapter(
+  name: string,
   match: KeyMatch,
   tensors: ReadonlyMap<string, Tensor>,
   metadata: ReadonlyMap<string, string>,
-  modules: readonly ModuleShape[],
-  options: LoadOptions,
-): LoadedAdapter {
-  const rule = options.alphaRule ?? alphaFromMetadata(metadata, options.part ?? "unet", file);
-  const shapes = new Map(modules.map((module) => [module.path, module]));
-  const loaded: LoraModule[] = [];
-  const halves: string[] = [];
-  let matched = 0;
-  for (const found of match.modules) {
-    const keys = Object.values(found.keys);
-    const module = buildModule(file, found, tensors, shapes.get(found.path)!, rule);
-    if (module === undefined) {
-      halves.push(...keys);
-    } else {
-      loaded.push(module);
-      matched += keys.length;
-    }
-  }
-  if (loaded.length === 0) {
-    throw new AdapterError(`${file}: no module has both an up and a down part, e.g. "${halves[0]}" stands alone.`);
-  }
+  { alphaRule }: Pick<LoadOptions, "alphaRule">,
+): ModelAdapter {
+  const content = buildAdapter(name, match.modules, tensors, metadata, alphaRule);
+  const { unet, textEncoder, textEncoder2 } = content.parts;
   return {
-    name: file,
+    name,
     dialect: match.dialect ?? "",
-    modules: loaded,
-    parameters: loaded.reduce((sum, { down, up }) => sum + elementCount(down.shape) + elementCount(up.shape), 0),
-    rank: commonest(loaded.map(loraRank)),
-    alpha: commonest(loaded.map(({ alpha }) => alpha)),
-    matched,
-    unmatched: [...match.unmatched, ...halves],
+    ...unet,
+    textEncoder,
+    textEncoder2,
+    ...summary(content),
+    matched: content.used,
+    unmatched: [...match.unmatched, ...content.idle],
     leftOver: match.leftOver,
     metadata,
   };
 }
 
-/** The module of matched keys, shaped as the model's own; undefined when one of its halves is missing. */
-function buildModule(
-  file: string,
-  { path, keys }: MatchedModule,
-  tensors: ReadonlyMap<string, Tensor>,
-  model: ModuleShape,
-  rule: AlphaRule,
-): LoraModule | undefined {
-  const down = keys.down === undefined ? undefined : tensors.get(keys.down);
-  const up = keys.up === undefined ? undefined : tensors.get(keys.up);
-  if (down === undefined || up === undefined) return undefined;
-  const rank = down.shape[0] ?? 0;
-  const [out = 0, ...inner] = model.weight;
-  const window = model.kind === "conv" ? [1, 1] : [];
-  const fits =
-    rank > 0 &&
-    sameUpToOnes(down.shape, [rank, ...inner]) &&
-    sameUpToOnes(up.shape, [out, rank]) &&
-    isFloat(down) &&
-    isFloat(up);
-  if (!fits) {
-    throw new AdapterError(
-      `${file}: module ${path} has a weight of [${model.weight.join(", ")}] in this model, but the file's down part is [${down.shape.join(", ")}] (${down.type}) and its up part [${up.shape.join(", ")}] (${up.type}); it was made for another model.`,
-    );
-  }
+function summary({ facts }: AdapterContent): Pick<ModelAdapter, "kinds" | "parameters" | "rank" | "alpha" | "zero"> {
+  const numbers = (of: "rank" | "alpha"): number[] => facts.flatMap((fact) => fact[of] ?? []);
   return {
-    path,
-    down: { ...down, shape: [rank, ...inner] },
-    up: { ...up, shape: [out, rank, ...window] },
-    alpha: keys.alpha === undefined ? rule(path, rank) : readAlpha(file, keys.alpha, tensors.get(keys.alpha)),
+    kinds: byFrequency(facts.map(({ kind }) => kind)),
+    parameters: facts.reduce((sum, { parameters }) => sum + parameters, 0),
+    rank: byFrequency(numbers("rank"))[0] ?? 0,
+    alpha: byFrequency(numbers("alpha"))[0] ?? 0,
+    zero: facts.every(({ zero }) => zero),
   };
 }
 
-function readAlpha(file: string, key: string, tensor: Tensor | undefined): number {
-  const alpha = tensor !== undefined && elementCount(tensor.shape) === 1 ? toFloat32(tensor).data[0] : undefined;
-  if (alpha !== undefined && Number.isFinite(alpha)) return alpha;
-  throw new AdapterError(`${file}: "${key}" must be one finite number, but it is ${alpha ?? "something else"}.`);
+/** One part of an adapter, whose other kinds of change are refused. */
+function lowRankOnly(
+  { textEncoder, textEncoder2, kinds, zero: _, ...adapter }: ModelAdapter,
+  part: ModelPart,
+): LoadedAdapter {
+  const { changes, ...rest } = adapter;
+  const parts = { unet: { modules: adapter.modules, changes }, textEncoder, textEncoder2 };
+  const [other] = parts[part].changes;
+  if (other !== undefined) {
+    throw new AdapterError(
+      `${adapter.name}: its change of ${other.path} is of the kind ${other.kind}; only plain LoRAs can be used here.`,
+    );
+  }
+  return { ...rest, modules: parts[part].modules };
 }
 
-/** Whether two shapes differ in trailing ones only: a 1x1 convolution's weight is a linear layer's. */
-function sameUpToOnes(a: readonly number[], b: readonly number[]): boolean {
-  return sameShape(withoutTrailingOnes(a), withoutTrailingOnes(b)) || sameShape(a, b);
-}
-
-function withoutTrailingOnes(shape: readonly number[]): readonly number[] {
-  return shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape;
-}
-
-function isFloat({ type }: Tensor): boolean {
-  return type === "float32" || type === "float16" || type === "bfloat16" || type === "float64";
-}
-
-function commonest(numbers: readonly number[]): number {
-  const counts = new Map<number, number>();
-  for (const number of numbers) counts.set(number, (counts.get(number) ?? 0) + 1);
-  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0;
+/** The different values, the commonest first. */
+function byFrequency<T>(values: readonly T[]): T[] {
+  const counts = new Map<T, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a).map(([value]) => value);
 }

@@ -1,11 +1,25 @@
+import type { ModelTable } from "../models/module-table.ts";
+
 /** A layer of a model that an adapter may change; what it is called and shaped in diffusers. */
 export interface ModuleShape {
   /** Dotted path, e.g. `down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`. */
   readonly path: string;
-  readonly kind: "linear" | "conv";
-  /** `[out, in]`, or `[out, in, height, width]` of a convolution. */
+  readonly kind: "linear" | "conv" | "norm";
+  /** `[out, in]`, or `[out, in, height, width]` of a convolution, or `[width]` of a normalisation. */
   readonly weight: readonly number[];
 }
+
+/** All layers of a model that adapters may change: linear layers, convolutions and normalisations. */
+export function adaptableLayers({ modules, parameters }: ModelTable): readonly ModuleShape[] {
+  const known = new Set(modules.map(({ path }) => path));
+  const norms = parameters.flatMap(({ name, shape }): ModuleShape[] => {
+    const path = name.endsWith(suffix) ? name.slice(0, -suffix.length) : undefined;
+    return path === undefined || shape.length !== 1 || known.has(path) ? [] : [{ path, kind: "norm", weight: shape }];
+  });
+  return [...modules, ...norms];
+}
+
+const suffix = ".weight";
 
 /** The fourteen kinds of layer of a U-Net that LCM-LoRA adapts: all but the first and last convolution and the embeddings. */
 export const lcmLoraTargets = [

@@ -4,7 +4,7 @@ import { kohya } from "./kohya.ts";
 
 describe("kohya", () => {
   it("spells SDXL in diffusers' way, as published LCM-LoRAs, and in SGM's, as sd-scripts", () => {
-    const spellings = kohya.spell(readModuleTable("sdxl"));
+    const spellings = kohya.spell(readModuleTable("sdxl"), "unet");
     const path = "down_blocks.1.attentions.0.transformer_blocks.1.attn2.to_out.0";
     expect(spellings.get("down_blocks_1_attentions_0_transformer_blocks_1_attn2_to_out_0")).toBe(path);
     expect(spellings.get("input_blocks_4_1_transformer_blocks_1_attn2_to_out_0")).toBe(path);
@@ -16,7 +16,7 @@ describe("kohya", () => {
   it("spells no two modules of a model alike", () => {
     for (const model of ["sd15", "sdxl", "ssd1b"] as const) {
       const table = readModuleTable(model);
-      const named = table.filter(({ path }) => kohya.spell(table).get(path.replaceAll(".", "_")) === path);
+      const named = table.filter(({ path }) => kohya.spell(table, "unet").get(path.replaceAll(".", "_")) === path);
       expect(named.length).toBe(table.length);
     }
   });

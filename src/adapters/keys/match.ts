@@ -1,31 +1,36 @@
 import { AdapterError } from "../../errors.ts";
+import { shorten } from "../../formats/json.ts";
 import type { ModuleShape } from "../targets.ts";
-import type { Dialect, LoraRole, ModelPart } from "./dialect.ts";
+import { type AdapterRole, type Dialect, type ModelPart, modelParts } from "./dialect.ts";
+
+/** The layers of each part of a model that adapters may change. */
+export type PartModules = Readonly<Partial<Record<ModelPart, readonly ModuleShape[]>>>;
 
 /** The keys of one module of the model, by role. */
 export interface MatchedModule {
-  readonly path: string;
-  readonly keys: Readonly<Partial<Record<LoraRole, string>>>;
+  readonly part: ModelPart;
+  readonly model: ModuleShape;
+  readonly keys: ReadonlyMap<AdapterRole, string>;
 }
 
 /** Which key is what; every key is in exactly one list. */
 export interface KeyMatch {
-  /** In the model's order; each with at least one key. */
+  /** In the model's order, part by part; each with at least one key. */
   readonly modules: readonly MatchedModule[];
   /** The dialect that most matched keys belong to; undefined when none matched. */
   readonly dialect: string | undefined;
-  /** Keys of this part of the model whose module it does not have. */
+  /** Keys of the given parts of the model whose module it does not have. */
   readonly unmatched: readonly string[];
-  /** Keys of other parts, such as the text encoder, and keys that no dialect knows. */
+  /** Keys of other parts, and keys that no dialect knows. */
   readonly leftOver: readonly string[];
 }
 
 /** A dialect with its spellings of one model, and its beginnings and endings, longest first. */
 interface Reader {
   readonly dialect: Dialect;
-  readonly spellings: ReadonlyMap<string, string>;
+  readonly spellings: ReadonlyMap<ModelPart, ReadonlyMap<string, string>>;
   readonly beginnings: readonly (readonly [string, ModelPart])[];
-  readonly endings: readonly (readonly [string, LoraRole])[];
+  readonly endings: readonly (readonly [string, AdapterRole])[];
 }
 
 /**
@@ -33,73 +38,84 @@ interface Reader {
  * split by guesswork.
  * @throws AdapterError when two keys claim the same part of a module.
  */
-export function matchKeys(
-  keys: Iterable<string>,
-  modules: readonly ModuleShape[],
-  part: ModelPart,
-  dialects: readonly Dialect[],
-): KeyMatch {
-  const readers = dialects.map((dialect) => makeReader(dialect, modules));
-  const found = new Map<string, Partial<Record<LoraRole, string>>>();
+export function matchKeys(keys: Iterable<string>, parts: PartModules, dialects: readonly Dialect[]): KeyMatch {
+  const readers = dialects.map((dialect) => makeReader(dialect, parts));
+  const found = new Map<string, Map<AdapterRole, string>>();
   const votes = new Map<string, number>();
   const unmatched: string[] = [];
   const leftOver: string[] = [];
   for (const key of keys) {
-    const reading = readKey(key, part, readers);
+    const reading = readKey(key, parts, readers);
     if (reading === "unmatched") unmatched.push(key);
     else if (reading === "leftOver") leftOver.push(key);
     else {
-      const roles = found.get(reading.path) ?? {};
-      const other = roles[reading.role];
+      const module = `${reading.part} ${reading.path}`;
+      const roles = found.get(module) ?? new Map<AdapterRole, string>();
+      const other = roles.get(reading.role);
       if (other !== undefined) {
         throw new AdapterError(
-          `"${other}" and "${key}" are both the ${reading.role} part of ${reading.path}; keep one.`,
+          `${quoted(other)} and ${quoted(key)} are both the ${reading.role} part of ${reading.path}; keep one.`,
         );
       }
-      roles[reading.role] = key;
-      found.set(reading.path, roles);
+      roles.set(reading.role, key);
+      found.set(module, roles);
       votes.set(reading.dialect, (votes.get(reading.dialect) ?? 0) + 1);
     }
   }
-  const matched = modules.flatMap(({ path }) => {
-    const roles = found.get(path);
-    return roles === undefined ? [] : [{ path, keys: roles }];
-  });
+  const modules = modelParts.flatMap((part) =>
+    (parts[part] ?? []).flatMap((model) => {
+      const roles = found.get(`${part} ${model.path}`);
+      return roles === undefined ? [] : [{ part, model, keys: roles }];
+    }),
+  );
   const [winner] = [...votes].sort(([, a], [, b]) => b - a);
-  return { modules: matched, dialect: winner?.[0], unmatched, leftOver };
+  return { modules, dialect: winner?.[0], unmatched, leftOver };
 }
 
-function makeReader(dialect: Dialect, modules: readonly ModuleShape[]): Reader {
-  const longestFirst = <T>(table: Readonly<Record<string, T>>): [string, T][] =>
-    Object.entries(table).sort(([a], [b]) => b.length - a.length);
+/** A key as errors quote it: cut where it is very long, and with nothing that would upset a terminal. */
+export function quoted(key: string): string {
+  return JSON.stringify(shorten(key));
+}
+
+function makeReader(dialect: Dialect, parts: PartModules): Reader {
+  const byLength = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => b.length - a.length;
+  const given = modelParts.filter((part) => parts[part] !== undefined);
   return {
     dialect,
-    spellings: dialect.spell(modules),
-    beginnings: longestFirst(dialect.beginnings),
-    endings: longestFirst(dialect.endings),
+    spellings: new Map(given.map((part) => [part, dialect.spell(parts[part] ?? [], part)])),
+    beginnings: modelParts
+      .flatMap((part) => (dialect.beginnings[part] ?? []).map((text) => [text, part] as const))
+      .sort(byLength),
+    endings: Object.entries(dialect.endings).sort(byLength),
   };
 }
 
-type Reading = { readonly path: string; readonly role: LoraRole; readonly dialect: string } | "unmatched" | "leftOver";
+interface ReadKey {
+  readonly part: ModelPart;
+  readonly path: string;
+  readonly role: AdapterRole;
+  readonly dialect: string;
+}
 
-function readKey(key: string, part: ModelPart, readers: readonly Reader[]): Reading {
-  let otherwise: Reading = "leftOver";
+function readKey(key: string, parts: PartModules, readers: readonly Reader[]): ReadKey | "unmatched" | "leftOver" {
+  let otherwise: "unmatched" | "leftOver" = "leftOver";
   let told = -1;
   for (const { dialect, spellings, beginnings, endings } of readers) {
-    const ending = endings.find(([text]) => key.endsWith(text));
+    const plain = dialect.canonical?.(key) ?? key;
+    const ending = endings.find(([text]) => plain.endsWith(text));
     if (ending === undefined) continue;
     const [endingText, role] = ending;
-    const stem = key.slice(0, -endingText.length);
+    const stem = plain.slice(0, -endingText.length);
     const fitting = beginnings.filter(([text]) => stem.startsWith(text));
-    for (const [text, ofPart] of fitting) {
-      const path = ofPart === part ? spellings.get(stem.slice(text.length)) : undefined;
-      if (path !== undefined) return { path, role, dialect: dialect.name };
+    for (const [text, part] of fitting) {
+      const path = spellings.get(part)?.get(stem.slice(text.length));
+      if (path !== undefined) return { part, path, role, dialect: dialect.name };
     }
     // The longest beginning of all dialects tells which part the key speaks of.
-    const [beginning, ofPart] = fitting[0] ?? ["", undefined];
-    if (ofPart !== undefined && beginning.length > told) {
+    const [beginning, part] = fitting[0] ?? ["", undefined];
+    if (part !== undefined && beginning.length > told) {
       told = beginning.length;
-      otherwise = ofPart === part ? "unmatched" : "leftOver";
+      otherwise = parts[part] === undefined ? "leftOver" : "unmatched";
     }
   }
   return otherwise;
