@@ -36,4 +36,6 @@ process.on("disconnect", () => process.exit(0));
 // A terminal's Ctrl-C goes to the whole group; when to end is the parent's to say.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
 
+// The parent may have ended while this process loaded.
+if (!process.connected) process.exit(0);
 tell({ kind: "ready" });

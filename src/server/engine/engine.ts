@@ -15,6 +15,9 @@ export class EngineCrash extends RuntimeFailure {
   }
 }
 
+/** A process that is let go ends by itself within so long, or is ended. */
+const endMs = 5000;
+
 export type EngineDone = Extract<EngineReport, { readonly kind: "done" }>;
 
 /** The engine in a process of its own, which is started when it is first needed, and again after a breakdown. */
@@ -37,11 +40,17 @@ export interface Engine {
 export function createEngine(onOutput: (text: string) => void): Engine {
   let child: ChildProcess | undefined;
   let starts = 0;
+  const ready = new WeakSet<ChildProcess>();
+  /** What was cancelled while the process loads. */
+  let early: Set<string> | undefined;
 
   const running = (): ChildProcess => {
     if (child !== undefined) return child;
     const started = startProcess();
     starts++;
+    started.on("message", (report: EngineReport) => {
+      if (report.kind === "ready") ready.add(started);
+    });
     started.stderr?.setEncoding("utf8").on("data", onOutput);
     // What cannot be sent is answered by the exit that follows.
     started.on("error", (error) => onOutput(error.message));
@@ -64,6 +73,8 @@ export function createEngine(onOutput: (text: string) => void): Engine {
           reject(new EngineCrash(code, signal));
         };
         const onMessage = (report: EngineReport): void => {
+          // What is sent while the process still loads may be lost.
+          if (report.kind === "ready") question();
           if (report.kind !== "done") {
             listener(report);
             return;
@@ -71,12 +82,19 @@ export function createEngine(onOutput: (text: string) => void): Engine {
           drawing.off("message", onMessage).off("exit", onExit);
           resolve(report);
         };
+        const question = (): void => {
+          ask(drawing, { kind: "draw", jobs, batch });
+          for (const { id } of jobs) if (cancelled.has(id)) ask(drawing, { kind: "cancel", job: id });
+        };
+        const cancelled = new Set<string>();
+        early = ready.has(drawing) ? undefined : cancelled;
         drawing.on("message", onMessage).on("exit", onExit);
-        ask(drawing, { kind: "draw", jobs, batch });
+        if (ready.has(drawing)) question();
       });
     },
     cancel(job) {
-      if (child !== undefined) ask(child, { kind: "cancel", job });
+      early?.add(job);
+      if (child !== undefined && ready.has(child)) ask(child, { kind: "cancel", job });
     },
     kill() {
       child?.kill("SIGKILL");
@@ -93,7 +111,9 @@ export function createEngine(onOutput: (text: string) => void): Engine {
       const ended = new Promise<void>((resolve) => closing.once("exit", () => resolve()));
       if (closing.connected) closing.disconnect();
       else closing.kill("SIGKILL");
+      const patience = setTimeout(() => closing.kill("SIGKILL"), endMs);
       await ended;
+      clearTimeout(patience);
     },
   };
 }
