@@ -3,6 +3,7 @@ import "../node/no-telemetry.ts";
 import { packageVersion } from "../node/package-version.ts";
 import type { CliCommand, CliContext } from "./command.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
+import { figureCommand } from "./commands/figure.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { mergeCommand } from "./commands/merge.ts";
@@ -19,6 +20,7 @@ const commands: readonly CliCommand[] = [
   mergeCommand,
   trainCommand,
   evaluateCommand,
+  figureCommand,
   serveCommand,
   workerCommand,
 ];
