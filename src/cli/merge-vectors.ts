@@ -9,7 +9,7 @@ import { mergeLoras, type WeightedLora } from "../node/arithmetic/merge-loras.ts
 import { type MergeResult, mergeModel } from "../node/arithmetic/merge-model.ts";
 import type { ModelTerm } from "../node/arithmetic/model-terms.ts";
 import { type CliContext, warn } from "./command.ts";
-import { drawingProgress } from "./drawing-progress.ts";
+import { withProgress } from "./tensor-progress.ts";
 import {
   type FileType,
   fileTypes,
@@ -163,20 +163,4 @@ async function mergeIntoLora(
       onTensor,
     }),
   );
-}
-
-/** Runs work that tells of each tensor, with a bar on a terminal. */
-export async function withProgress<T>(
-  { stderr }: CliContext,
-  work: (onTensor: (done: number, all: number) => void) => Promise<T>,
-): Promise<T> {
-  let bar: ReturnType<typeof drawingProgress> | undefined;
-  try {
-    return await work((_, all) => {
-      bar ??= drawingProgress(stderr, all, "tensor");
-      bar.step();
-    });
-  } finally {
-    bar?.hide();
-  }
 }

@@ -18,7 +18,7 @@ export interface TruncatedSvd extends SingularValues {
 const oversampling = 16;
 
 /** Passes that turn the directions towards the largest values. */
-const passes = 3;
+const passes = 2;
 
 /** Directions to begin with where an energy is wanted. */
 const firstDirections = 48;
