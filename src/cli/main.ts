@@ -3,6 +3,7 @@ import "../node/no-telemetry.ts";
 import { packageVersion } from "../node/package-version.ts";
 import type { CliCommand, CliContext } from "./command.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
+import { extractCommand } from "./commands/extract.ts";
 import { figureCommand } from "./commands/figure.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -18,6 +19,7 @@ const commands: readonly CliCommand[] = [
   generateCommand, //
   inspectCommand,
   mergeCommand,
+  extractCommand,
   trainCommand,
   evaluateCommand,
   figureCommand,
