@@ -2,6 +2,7 @@
 import "../node/no-telemetry.ts";
 import { packageVersion } from "../node/package-version.ts";
 import type { CliCommand, CliContext } from "./command.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
 import { extractCommand } from "./commands/extract.ts";
 import { figureCommand } from "./commands/figure.ts";
@@ -20,6 +21,7 @@ const commands: readonly CliCommand[] = [
   inspectCommand,
   mergeCommand,
   extractCommand,
+  compareCommand,
   trainCommand,
   evaluateCommand,
   figureCommand,
