@@ -62,8 +62,15 @@ export interface EvaluateOptions {
 
 /** How much is drawn and measured where nothing is said: all captions of the split, or so many. */
 const usual = {
-  whole: { captions: undefined, perCaption: 4, real: undefined, candidates: 16, resamples: 200 },
-  quick: { captions: 20, perCaption: 1, real: 200, candidates: 8, resamples: 50 },
+  whole: {
+    captions: undefined,
+    perCaption: 4,
+    real: undefined,
+    candidates: 16,
+    resamples: 200,
+    timesteps: [400, 600, 800],
+  },
+  quick: { captions: 12, perCaption: 1, real: 100, candidates: 8, resamples: 50, timesteps: [600] },
 } as const;
 
 /**
@@ -173,6 +180,7 @@ async function chooseEvaluation(
   const { realFeatures } = options;
   return {
     ...{ opened, rows, loras, lcm, set, split, pictures, perCaption, seed, candidates, resamples },
+    timesteps: amounts.timesteps,
     ...{ measures: wishes, realFeatures, settings },
   };
 }

@@ -22,6 +22,9 @@ export interface FigureTable {
 const letter = 0.56;
 const fontSize = 12;
 
+/** Between a corner of the plane of vectors and its pictures. */
+const beside = 16;
+
 const head = (width: number, height: number): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="${fontSize}"><rect width="100%" height="100%" fill="white"/>`;
 
@@ -109,18 +112,20 @@ export function drawVectorFigure(figure: VectorFigure): string {
   const each = corners[0]!.length;
   const strip = each * shown;
   const places = [[0, 0], up, along, [along[0] + up[0], along[1] + up[1]]] as const;
-  const [leftmost, rightmost] = [Math.min(...places.map(([x]) => x)), Math.max(...places.map(([x]) => x))];
   const highest = Math.min(...places.map(([, y]) => y));
-  // Pictures stand outside of the parallelogram: below its lower corners and above its upper ones.
-  const origin: readonly [number, number] = [strip / 2 + 20 - leftmost, shown + 74 - highest];
-  const width = Math.ceil(rightmost - leftmost + strip + 40);
-  const height = Math.ceil(origin[1] + shown + 112);
+  // Pictures stand outside of the parallelogram: beside, and below its lower corners and above its upper ones.
+  const isAbove = (corner: number): boolean => corner === 1 || corner === 3;
+  const startOf = (corner: number): number => places[corner]![0] + (corner < 2 ? -strip - beside : beside);
+  const starts = places.map((_, corner) => startOf(corner));
+  const origin: readonly [number, number] = [20 - Math.min(...starts), shown + 50 - highest];
+  const width = Math.ceil(origin[0] + Math.max(...starts) + strip + 20);
+  const height = Math.ceil(origin[1] + shown + 92);
   const at = places.map(([x, y]) => [origin[0] + x, origin[1] + y] as const);
   const line = (from: number, to: number, look: string): string =>
     `<path d="M${at[from]![0].toFixed(1)} ${at[from]![1].toFixed(1)}L${at[to]![0].toFixed(1)} ${at[to]![1].toFixed(1)}" fill="none" ${look}/>`;
   const dashed = 'stroke="#999999" stroke-width="1.5" stroke-dasharray="5 4"';
   const parts = [
-    '<defs><marker id="tip" markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto"><path d="M0 0L9 4L0 8Z" fill="#22252b"/></marker></defs>',
+    '<defs><marker id="tip" markerWidth="6" markerHeight="6" viewBox="0 0 9 8" refX="8" refY="4" orient="auto"><path d="M0 0L9 4L0 8Z" fill="#22252b"/></marker></defs>',
     text(
       6,
       17,
@@ -136,13 +141,14 @@ export function drawVectorFigure(figure: VectorFigure): string {
     text(at[0]![0] + up[0] / 2 - 8, origin[1] + up[1] / 2, `${lambdas.style} tau_${style}`, 'text-anchor="end"'),
   ];
   corners.forEach((pictures, corner) => {
-    const [x, y] = at[corner]!;
-    const above = corner === 1 || corner === 3;
-    const top = above ? y - shown - 14 : y + 24;
+    const left = origin[0] + starts[corner]!;
+    const y = at[corner]![1];
+    const top = isAbove(corner) ? y - shown : y;
     pictures.forEach((href, i) => {
-      parts.push(picture(href, Math.round(x - strip / 2 + i * shown), Math.round(top), shown));
+      parts.push(picture(href, Math.round(left + i * shown), Math.round(top), shown));
     });
-    parts.push(text(x, above ? top - 6 : top + shown + 14, captions[corner]!, 'text-anchor="middle"'));
+    const words = captions[corner]!;
+    parts.push(text(left + strip / 2, isAbove(corner) ? top - 6 : top + shown + 14, words, 'text-anchor="middle"'));
   });
   const facts = [
     `|tau_LCM| = ${norms[0].toPrecision(4)}, |tau_${style}| = ${norms[1].toPrecision(4)}, cosine ${cosine.toFixed(4)} (${((angle * 180) / Math.PI).toFixed(1)} degrees)`,

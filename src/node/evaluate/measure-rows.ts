@@ -38,6 +38,7 @@ export interface Judge {
   readonly model: Model;
   /** Captions to choose from, its own among them. */
   readonly candidates: number;
+  readonly timesteps: readonly number[];
 }
 
 export interface MeasureOptions {
@@ -128,10 +129,10 @@ export async function measureRows(
         return (await clipScore(clip, await clip.pictures.extract(await mine(), { signal }), texts, { signal })).each;
       });
     else if (judge !== undefined) {
-      const { networks, model, candidates } = judge;
-      await numbers("captionRetrieval", `${model.name} ${candidates}`, async () => {
+      const { networks, model, candidates, timesteps } = judge;
+      await numbers("captionRetrieval", `${model.name} ${candidates} ${timesteps.join()}`, async () => {
         const items = retrievalItems(set, await mine(), candidates);
-        return (await captionRetrieval(networks, model, items, { signal })).each;
+        return (await captionRetrieval(networks, model, items, { signal, timesteps })).each;
       });
     }
     findings.push({ plan, drawings: drawingsOf(drawn, key, count), features, byCaption });

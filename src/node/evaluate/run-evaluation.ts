@@ -37,6 +37,8 @@ export interface Evaluation {
   readonly seed: number;
   /** Captions to choose from; 0 leaves retrieval out. */
   readonly candidates: number;
+  /** At which retrieval asks. */
+  readonly timesteps: readonly number[];
   readonly resamples: number;
   readonly measures: MeasureWishes;
   /** A file of features of the real pictures that was made before. */
@@ -96,7 +98,12 @@ export async function runEvaluation(
   const judge =
     evaluation.candidates < 2
       ? undefined
-      : { networks: await drawer.plain(), model: drawer.model, candidates: evaluation.candidates };
+      : {
+          networks: await drawer.plain(),
+          model: drawer.model,
+          candidates: evaluation.candidates,
+          timesteps: evaluation.timesteps,
+        };
   const findings = await measureRows(
     folder,
     drawn,
