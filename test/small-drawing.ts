@@ -82,6 +82,7 @@ export function smallNetworks({ asked = [], share = 0.5, encoded = [0, 0] }: Sma
     },
     // They have no weights that adapters could change.
     replaceUNet: async () => {},
+    replaceTextEncoders: async () => {},
     dispose: async () => {},
   };
 }

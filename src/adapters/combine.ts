@@ -2,12 +2,15 @@ import { AdapterError, UsageError } from "../errors.ts";
 import { sameShape } from "../tensor/arithmetic.ts";
 import { fromFloat32, toFloat32 } from "../tensor/convert.ts";
 import { elementCount, type Tensor } from "../tensor/tensor.ts";
+import type { ParameterChange } from "./change.ts";
 import { type LoraModule, loraRank, loraWeightShape, lowRankProduct, sumProducts } from "./lora.ts";
 
 /** One adapter of a combination with its lambda: one number of any sign, or one for each layer. */
 export interface WeightedAdapter {
   readonly lambda: number | ((path: string) => number);
   readonly modules: readonly LoraModule[];
+  /** What it changes otherwise than by low-rank products; nothing unless told. */
+  readonly changes?: readonly ParameterChange[];
 }
 
 /**
@@ -51,14 +54,20 @@ export interface WeightedModule {
   readonly module: LoraModule;
 }
 
-/** For each changed layer what changes it, in the adapters' order; a lambda of zero leaves out. */
+/**
+ * For each changed layer what changes it, in the adapters' order; a lambda of zero leaves out.
+ * @throws AdapterError when an adapter is more than low-rank products, UsageError when a lambda is not finite
+ */
 export function groupByPath(adapters: readonly WeightedAdapter[]): Map<string, WeightedModule[]> {
   const groups = new Map<string, WeightedModule[]>();
-  for (const { lambda: given, modules } of adapters) {
+  for (const { lambda: given, modules, changes: [other] = [] } of adapters) {
+    if (other !== undefined) {
+      throw new AdapterError(
+        `${other.path}: an adapter's change of it is of the kind ${other.kind}; only plain LoRAs can be used here.`,
+      );
+    }
     for (const module of modules) {
-      const lambda = typeof given === "number" ? given : given(module.path);
-      if (!Number.isFinite(lambda))
-        throw new UsageError(`an adapter's weight must be a finite number, but it is ${lambda}.`);
+      const lambda = lambdaOf(given, module.path);
       if (lambda === 0) continue;
       const group = groups.get(module.path);
       if (group === undefined) groups.set(module.path, [{ lambda, module }]);
@@ -66,6 +75,13 @@ export function groupByPath(adapters: readonly WeightedAdapter[]): Map<string, W
     }
   }
   return groups;
+}
+
+/** An adapter's lambda in one layer. @throws UsageError when it is not finite */
+export function lambdaOf(given: WeightedAdapter["lambda"], path: string): number {
+  const lambda = typeof given === "number" ? given : given(path);
+  if (Number.isFinite(lambda)) return lambda;
+  throw new UsageError(`an adapter's weight must be a finite number, but it is ${lambda}.`);
 }
 
 /**

@@ -119,14 +119,14 @@ function namedTensors({ tensors, content }: TensorFile, parts: PartModules): Rea
 }
 
 function matchAdapterKeys(file: string, keys: readonly string[], parts: PartModules): KeyMatch {
+  const foreign = foreignBase(keys);
+  if (foreign !== undefined) {
+    throw new AdapterError(`${file}: this LoRA was made for ${foreign}, which is another kind of model.`);
+  }
   const match = matchKeys(keys, parts, dialects);
   if (match.modules.length > 0) return match;
   const example = match.unmatched[0] ?? match.leftOver[0];
   if (example === undefined) throw new AdapterError(`${file}: it holds no tensors.`);
-  const foreign = foreignBase(keys);
-  if (foreign !== undefined) {
-    throw new AdapterError(`${file}: this adapter was made for ${foreign}, which is another kind of model.`);
-  }
   const known = dialects.map(({ name }) => name).join(", ");
   throw new AdapterError(
     `${file}: none of its ${keys.length} keys, such as ${quoted(example)}, names a module of this model in a known dialect (${known}); it was made for another model, or is no LoRA.`,

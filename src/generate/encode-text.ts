@@ -7,6 +7,9 @@ import { float32, int64, type Tensor } from "../tensor/tensor.ts";
 import type { Model } from "./model.ts";
 import type { Compile, EncodedText, TextRequest } from "./networks.ts";
 
+/** What the sessions of text encoders are called. */
+export const textEncoderName = "text encoder";
+
 /**
  * Runs one of a model's text encoders.
  * @throws UsageError when the model has no second encoder, no layer is left, or a token has neither embedding nor vector
@@ -30,7 +33,7 @@ export async function encodeText(
     );
   }
   const inputs = textInputs(config, request);
-  const name = `text encoder ${encoder} ${state} ${Object.keys(inputs).join(" ")}`;
+  const name = `${textEncoderName} ${encoder} ${state} ${Object.keys(inputs).join(" ")}`;
   const session = await compile(name, Object.values(inputs), () => {
     const values = Object.fromEntries(
       Object.entries(inputs).map(([key, { shape, type }]) => [key, input(key, shape, type)]),

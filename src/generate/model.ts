@@ -1,12 +1,14 @@
 import { groupByPath, type WeightedAdapter } from "../adapters/combine.ts";
 import { type LoraModule, loraWeightShape } from "../adapters/lora.ts";
+import { fullyChanged, lowRankParts, mergeParameter } from "../adapters/merge-parameter.ts";
 import { changesOf, mergedSource } from "../adapters/merged-source.ts";
 import type { AdapterSlots } from "../adapters/slots.ts";
 import type { SchedulerConfig } from "../diffusion/scheduler-config.ts";
 import { AdapterError } from "../errors.ts";
-import { type FileSlice, fileConstant, type Value } from "../graph/value.ts";
+import { reshape } from "../graph/ops/structure.ts";
+import { constant, type FileSlice, fileConstant, type Value } from "../graph/value.ts";
 import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
-import { inPlaceParameters } from "../models/checkpoint/parameters.ts";
+import { inPlaceParameters, readWeight } from "../models/checkpoint/parameters.ts";
 import type { StoredWeights } from "../models/checkpoint/stored-weights.ts";
 import type { ClipTextConfig } from "../models/clip.ts";
 import type { ParameterSource } from "../models/layers.ts";
@@ -72,14 +74,17 @@ export interface FactorStore {
  * The model of an opened folder, its weights left in their files. Adapters are merged in float32 when the U-Net is compiled;
  * until then their factors are kept in memory, or in the place's store where there are many.
  * @param place where the files lie, for the runtime
- * @throws AdapterError when the U-Net lacks a layer that an adapter changes; CheckpointError when a weight is no float
+ * @param adapters of the U-Net
+ * @param texts adapters of the text encoders
+ * @throws AdapterError when a network lacks a layer that an adapter changes; CheckpointError when a weight is no float
  */
 export async function modelFromFolder(
   files: DiffusersModel,
   place: ModelPlace,
   adapters: readonly WeightedAdapter[] = [],
+  texts: TextAdapters = noTextAdapters,
 ): Promise<Model> {
-  const { name, autoencoder, textEncoder, tokenizer, second, zerosForEmptyPrompt, scheduler } = files;
+  const { name, autoencoder, tokenizer, zerosForEmptyPrompt, scheduler } = files;
   const inPlace = async <C>(part: { readonly config: C; readonly weights: StoredWeights }): Promise<Network<C>> => ({
     config: part.config,
     source: (await inPlaceParameters(await located(part.weights, place))).source,
@@ -92,11 +97,8 @@ export async function modelFromFolder(
       autoencoder.kind === "kl"
         ? { kind: "kl", ...(await inPlace(autoencoder)) }
         : { kind: "tiny", ...(await inPlace(autoencoder)) },
-    textEncoder: await inPlace(textEncoder),
+    ...(await textsFromFolder(files, place, texts)),
     tokenizer,
-    ...(second === undefined
-      ? {}
-      : { second: { textEncoder: await inPlace(second.textEncoder), tokenizer: second.tokenizer } }),
     zerosForEmptyPrompt,
     scheduler,
   };
@@ -114,6 +116,34 @@ export async function unetFromFolder(
   return { config: unet.config, source: await adaptedSource(unet.weights, place, adapters) };
 }
 
+/** Adapters of a model's text encoders, or of its only one. */
+export interface TextAdapters {
+  readonly textEncoder: readonly WeightedAdapter[];
+  readonly textEncoder2: readonly WeightedAdapter[];
+}
+
+const noTextAdapters: TextAdapters = { textEncoder: [], textEncoder2: [] };
+
+/** A model's text encoders, to exchange adapters in networks that are compiled (`Networks.replaceTextEncoders`). */
+export type TextNetworks = Pick<Model, "textEncoder" | "second">;
+
+/**
+ * The text encoders of `modelFromFolder` alone.
+ * @throws AdapterError when one of them lacks a layer that an adapter changes, or it has another shape
+ */
+export async function textsFromFolder(
+  { textEncoder, second }: DiffusersModel,
+  place: ModelPlace,
+  adapters: TextAdapters,
+): Promise<TextNetworks> {
+  const first = await adaptedSource(textEncoder.weights, place, adapters.textEncoder);
+  const network: Network<ClipTextConfig> = { config: textEncoder.config, source: first };
+  if (second === undefined) return { textEncoder: network };
+  const { config, weights } = second.textEncoder;
+  const source = await adaptedSource(weights, place, adapters.textEncoder2);
+  return { textEncoder: network, second: { textEncoder: { config, source }, tokenizer: second.tokenizer } };
+}
+
 /** Weights whose files are named as the runtime finds them. */
 async function located(weights: StoredWeights, place: ModelPlace): Promise<StoredWeights> {
   if (place.locate === undefined) return weights;
@@ -128,14 +158,23 @@ async function located(weights: StoredWeights, place: ModelPlace): Promise<Store
   return { ...weights, tensors };
 }
 
-/** The U-Net's parameters with adapters merged in where they change it: the sums are part of its graph (`mergedSource`). */
+/**
+ * A network's parameters with adapters merged in where they change it: sums of low-rank products are part of its graph
+ * (`mergedSource`); what is changed otherwise is merged here, parameter by parameter, and takes the weight's place.
+ */
 async function adaptedSource(
   weights: StoredWeights,
   place: ModelPlace,
   adapters: readonly WeightedAdapter[],
 ): Promise<ParameterSource> {
   const base = await inPlaceParameters(await located(weights, place));
-  const modules = Array.from(groupByPath(adapters).values(), (parts) => parts.map(({ module }) => module)).flat();
+  const merged = await mergedParameters(weights, place, adapters);
+  const plain: ParameterSource = (name, shape) => {
+    const own = merged.get(name);
+    return own === undefined ? base.source(name, shape) : reshape(own, shape);
+  };
+  const rest = lowRankParts(adapters, merged);
+  const modules = Array.from(groupByPath(rest).values(), (parts) => parts.map(({ module }) => module)).flat();
   for (const module of modules) checkLayer(weights, module);
   const { store } = place;
   const kept = new Map<Tensor, Value>();
@@ -146,8 +185,32 @@ async function adaptedSource(
       }
     }
   }
-  const changes = kept.size === 0 ? changesOf(adapters) : changesOf(adapters, (tensor) => kept.get(tensor)!);
-  return changes.size === 0 ? base.source : mergedSource(base.source, changes);
+  const changes = kept.size === 0 ? changesOf(rest) : changesOf(rest, (tensor) => kept.get(tensor)!);
+  return changes.size === 0 ? plain : mergedSource(plain, changes);
+}
+
+/** The parameters that adapters change otherwise than by low-rank products; where they are many, in the place's store. */
+async function mergedParameters(
+  weights: StoredWeights,
+  { store }: ModelPlace,
+  adapters: readonly WeightedAdapter[],
+): Promise<ReadonlyMap<string, Value>> {
+  const changed = fullyChanged(adapters);
+  const stored = Array.from(changed, ([name, parts]) => {
+    const weight = weights.tensors.get(name);
+    if (weight !== undefined) return { name, parts, weight };
+    throw new AdapterError(
+      `${parts.path}: an adapter changes its ${name.slice(parts.path.length + 1)}, but the model has none.`,
+    );
+  });
+  const bytes = stored.reduce((sum, { weight }) => sum + 4 * elementCount(weight.entry.shape), 0);
+  const values = new Map<string, Value>();
+  for (const { name, parts, weight } of stored) {
+    const sum = toFloat32(mergeParameter(name, await readWeight(weight), parts));
+    const large = store !== undefined && bytes > store.mostInMemory;
+    values.set(name, large ? fileConstant(name, sum.shape, "float32", await store.keep(sum)) : constant(sum));
+  }
+  return values;
 }
 
 function factorBytes(modules: readonly LoraModule[]): number {

@@ -6,8 +6,8 @@ import { unetTable } from "../models/module-table.ts";
 import { unet } from "../models/unet/unet.ts";
 import type { CompileOptions, Runtime, Session } from "../runtime/runtime.ts";
 import { elementCount, float32, type Tensor } from "../tensor/tensor.ts";
-import { encodeText } from "./encode-text.ts";
-import type { Model, UNetNetwork } from "./model.ts";
+import { encodeText, textEncoderName } from "./encode-text.ts";
+import type { Model, TextNetworks, UNetNetwork } from "./model.ts";
 import { type AutoencoderOptions, autoencoderDefaults, autoencoderRuns } from "./run-autoencoder.ts";
 import { pixelsPerLatent } from "./size.ts";
 
@@ -83,6 +83,8 @@ export interface Networks {
    * the autoencoder stay as they are.
    */
   replaceUNet(unet: UNetNetwork): Promise<void>;
+  /** Reads texts with other text encoders from now on, such as those with other adapters; they are compiled anew. */
+  replaceTextEncoders(texts: TextNetworks): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -101,6 +103,7 @@ export type Compile = (
 export function createNetworks(runtime: Runtime, model: Model, options: Partial<AutoencoderOptions> = {}): Networks {
   const sessions = new Map<string, Promise<Session>>();
   let network = model.unet;
+  let texts: TextNetworks = model;
   /** The session of the U-Net before, whose place the next may take. */
   let outdated: Promise<Session> | undefined;
 
@@ -128,7 +131,7 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
   const autoencoder = autoencoderRuns(model, compiled, { ...autoencoderDefaults, ...options });
 
   return {
-    encodeText: (request, signal) => encodeText(model, compiled, request, signal),
+    encodeText: (request, signal) => encodeText({ ...model, ...texts }, compiled, request, signal),
     async predict(request, signal) {
       const told = withSizes(model, request);
       const tensors = Object.entries(told) as [string, Floats][];
@@ -150,6 +153,10 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
       const last = old.pop();
       await disposeAll([outdated, ...old]);
       outdated = last;
+    },
+    async replaceTextEncoders(others) {
+      texts = others;
+      await disposeAll(take((key) => key.startsWith(`${textEncoderName} `)));
     },
     dispose: () => disposeAll([outdated, ...take(() => true)]),
   };

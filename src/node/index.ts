@@ -15,6 +15,7 @@ export {
   openModel,
   readLoras,
   weightedAdapters,
+  weightedTextAdapters,
 } from "./open-model.ts";
 export { openPictures } from "./open-pictures.ts";
 export { parallelEngine } from "./parallel-engine.ts";

@@ -1,10 +1,17 @@
 import { loraRank } from "../adapters/lora.ts";
 import { type AdapterSlots, adapterSlots } from "../adapters/slots.ts";
-import { unetFromFolder } from "../generate/model.ts";
+import { UsageError } from "../errors.ts";
+import { type TextAdapters, textsFromFolder, unetFromFolder } from "../generate/model.ts";
 import type { Networks } from "../generate/networks.ts";
 import { unetTable } from "../models/module-table.ts";
 import type { LoraChoice } from "./lora-choice.ts";
-import { type ChosenAdapter, type OpenedModel, readLoras, weightedAdapters } from "./open-model.ts";
+import {
+  type ChosenAdapter,
+  type OpenedModel,
+  readLoras,
+  weightedAdapters,
+  weightedTextAdapters,
+} from "./open-model.ts";
 
 /** Exchanges the LoRAs of networks that stay compiled. */
 export interface LoraSwap {
@@ -37,12 +44,13 @@ export interface LoraSwap {
  */
 export function loraSwap(
   opened: OpenedModel,
-  networks: Pick<Networks, "replaceUNet">,
+  networks: Pick<Networks, "replaceUNet" | "replaceTextEncoders">,
   adapters: readonly ChosenAdapter[] = [],
 ): LoraSwap {
   let inUse = adapters;
   /** Room for the weights that change with the steps; undefined when none do, or the networks have not got it yet. */
   let slots: AdapterSlots | undefined;
+  let texts = weightedTextAdapters(adapters);
   let last: Promise<unknown> = Promise.resolve();
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -57,8 +65,13 @@ export function loraSwap(
     const room = changing.length === 0 ? undefined : slotsFor(opened, changing);
     room?.fill(weightedAdapters(changing));
     const unet = await unetFromFolder(files, place, constant);
+    const otherTexts = weightedTextAdapters(chosen);
+    const encoders = sameTexts(texts, otherTexts) ? undefined : await textsFromFolder(files, place, otherTexts);
     await networks.replaceUNet(room === undefined ? unet : { ...unet, slots: room });
     slots = room;
+    if (encoders === undefined) return;
+    await networks.replaceTextEncoders(encoders);
+    texts = otherTexts;
   };
 
   return {
@@ -86,12 +99,28 @@ export function loraSwap(
 
 const changes = ({ steps }: ChosenAdapter): boolean => steps !== undefined;
 
+/** Whether the text encoders have the same changes in the same order; then they are not compiled anew. */
+function sameTexts(a: TextAdapters, b: TextAdapters): boolean {
+  return (["textEncoder", "textEncoder2"] as const).every(
+    (part) =>
+      a[part].length === b[part].length &&
+      a[part].every(({ lambda, modules }, i) => lambda === b[part][i]!.lambda && modules === b[part][i]!.modules),
+  );
+}
+
 /**
  * Room for these LoRAs in the layers that they change. A step costs their low-rank products more; an exchange of merged
  * weights would cost as much as several steps of a small model, at each change.
  */
 function slotsFor({ files }: OpenedModel, changing: readonly ChosenAdapter[]): AdapterSlots {
   const ranks = new Map<string, number>();
+  for (const { adapter } of changing) {
+    const [other] = adapter.changes;
+    if (other === undefined) continue;
+    throw new UsageError(
+      `${adapter.name}: weights that change with the steps are for plain LoRAs, but this one is of the kind ${other.kind}; give it one weight.`,
+    );
+  }
   for (const module of changing.flatMap(({ adapter }) => adapter.modules))
     ranks.set(module.path, (ranks.get(module.path) ?? 0) + loraRank(module));
   const modules = unetTable(files.unet.config).modules.filter(({ path }) => ranks.has(path));

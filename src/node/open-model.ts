@@ -2,22 +2,21 @@ import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { blockFactors, idleParts } from "../adapters/block-weights.ts";
 import type { WeightedAdapter } from "../adapters/combine.ts";
-import { type LoadedAdapter, loadAdapter } from "../adapters/load.ts";
+import type { ModelAdapter, PartAdapter } from "../adapters/load.ts";
 import type { StepWeights } from "../adapters/step-weights.ts";
-import { AdapterError, UsageError } from "../errors.ts";
-import { openFileSource } from "../formats/file-source.node.ts";
+import { UsageError } from "../errors.ts";
 import { openTensorFile } from "../formats/open-tensor-file.ts";
 import { unwrapStateDict } from "../formats/tensor-file.ts";
-import { familyModules, familyOf, knownFamilies } from "../generate/family.ts";
-import { type Model, type ModelPlace, modelFromFolder } from "../generate/model.ts";
+import { type Model, type ModelPlace, modelFromFolder, type TextAdapters } from "../generate/model.ts";
 import { type DiffusersModel, readDiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
 import { type OriginalOptions, readOriginalModel } from "../models/checkpoint/original/read-original.ts";
 import { wholeModel } from "../models/checkpoint/original/whole-model.ts";
-import { type ModuleEntry, unetTable } from "../models/module-table.ts";
+import { unetTable } from "../models/module-table.ts";
 import { findTokenizer } from "./find-tokenizer.ts";
 import type { LoraChoice } from "./lora-choice.ts";
 import { type ModelFolder, openModelFolder } from "./model-folder.ts";
 import { modelPlace } from "./model-place.ts";
+import { readLora } from "./read-lora.ts";
 
 /** A model's folder, opened and read but for its weights; close the folder when the last network is compiled. */
 export interface OpenedModel {
@@ -84,19 +83,21 @@ async function readSingleFile(folder: ModelFolder, path: string, options: OpenMo
 /** A LoRA that was read for a model, and how strongly it is applied. */
 export interface ChosenAdapter {
   readonly path: string;
-  readonly adapter: LoadedAdapter;
+  readonly adapter: ModelAdapter;
   /** Lambda; where it changes with the steps, that of the first. */
   readonly weight: number;
   /** Lambda in each step, where it changes. */
   readonly steps?: StepWeights;
-  /** What lambda is multiplied by in each layer; 1 unless told. */
+  /** What lambda is multiplied by in each layer of the U-Net; 1 unless told. */
   readonly layer?: (path: string) => number;
+  /** Lambda in the text encoders; the U-Net's unless told. */
+  readonly textWeight?: number;
   /** Parts among the block weights whose layers the LoRA does not change. */
   readonly idleParts?: readonly string[];
 }
 
 /**
- * Reads LoRAs for a model's U-Net.
+ * Reads LoRAs for a model's U-Net and text encoders.
  * @param known those that were read before, by path
  * @throws AdapterError naming the file and, where it can be told, its base, when one was made for another model; UsageError
  * when block weights do not fit the model
@@ -104,18 +105,24 @@ export interface ChosenAdapter {
 export async function readLoras(
   files: DiffusersModel,
   choices: readonly LoraChoice[],
-  known: ReadonlyMap<string, LoadedAdapter> = new Map(),
+  known: ReadonlyMap<string, ModelAdapter> = new Map(),
 ): Promise<ChosenAdapter[]> {
   if (choices.length === 0) return [];
-  const { modules } = unetTable(files.unet.config);
-  const paths = modules.map(({ path }) => path);
+  const paths = unetTable(files.unet.config).modules.map(({ path }) => path);
   const chosen: ChosenAdapter[] = [];
-  for (const { path, weight, steps, blocks } of choices) {
-    const layer = blocks === undefined ? {} : { layer: blockFactors(blocks, paths).layer };
-    const adapter = known.get(path) ?? (await readLora(path, modules, files));
-    const changed = adapter.modules.map((module) => module.path);
-    const idle = blocks === undefined ? [] : idleParts(blocks, changed, paths);
-    chosen.push({ path, adapter, weight, ...(steps === undefined ? {} : { steps }), ...layer, idleParts: idle });
+  for (const { path, weight, textWeight = weight, steps, blocks } of choices) {
+    const factors = blocks === undefined ? undefined : blockFactors(blocks, paths);
+    const adapter = known.get(path) ?? (await readLora(path, files));
+    const changed = [...adapter.modules, ...adapter.changes].map((change) => change.path);
+    chosen.push({
+      path,
+      adapter,
+      weight,
+      textWeight: textWeight * (factors?.textEncoders ?? 1),
+      ...(steps === undefined ? {} : { steps }),
+      ...(factors === undefined ? {} : { layer: factors.layer }),
+      idleParts: blocks === undefined ? [] : idleParts(blocks, changed, paths),
+    });
   }
   return chosen;
 }
@@ -125,55 +132,24 @@ export function weightedAdapters(
   adapters: readonly ChosenAdapter[],
   [index, count]: readonly [index: number, count: number] = [0, 1],
 ): WeightedAdapter[] {
-  return adapters.map(({ adapter: { modules }, weight, steps, layer }) => {
+  return adapters.map(({ adapter: { modules, changes }, weight, steps, layer }) => {
     const lambda = steps === undefined ? weight : steps.at(index, count);
-    return { modules, lambda: layer === undefined ? lambda : (path) => lambda * layer(path) };
+    return { modules, changes, lambda: layer === undefined ? lambda : (path) => lambda * layer(path) };
   });
 }
 
-/** The model with LoRAs merged into its U-Net, weighted as for the first step. */
+/** The same of the text encoders, whose weights are those of all steps: a text is read once. */
+export function weightedTextAdapters(adapters: readonly ChosenAdapter[]): TextAdapters {
+  const of = (part: "textEncoder" | "textEncoder2"): WeightedAdapter[] =>
+    adapters
+      .filter(({ adapter }) => changesAny(adapter[part]))
+      .map(({ adapter, weight, textWeight = weight }) => ({ ...adapter[part], lambda: textWeight }));
+  return { textEncoder: of("textEncoder"), textEncoder2: of("textEncoder2") };
+}
+
+const changesAny = ({ modules, changes }: PartAdapter): boolean => modules.length + changes.length > 0;
+
+/** The model with LoRAs merged into its U-Net, weighted as for the first step, and into its text encoders. */
 export function adaptedModel({ files, place }: OpenedModel, adapters: readonly ChosenAdapter[]): Promise<Model> {
-  return modelFromFolder(files, place, weightedAdapters(adapters));
-}
-
-async function readLora(path: string, modules: readonly ModuleEntry[], files: DiffusersModel): Promise<LoadedAdapter> {
-  await using source = await openFileSource(path);
-  let adapter: LoadedAdapter;
-  try {
-    adapter = await loadAdapter(source, modules);
-  } catch (error) {
-    if (error instanceof AdapterError) throw await namedBase(error, path, files);
-    throw error;
-  }
-  if (adapter.unmatched.length > adapter.matched) {
-    const stray = `${adapter.unmatched.length} of its ${adapter.unmatched.length + adapter.matched} keys, such as "${adapter.unmatched[0]}"`;
-    const error = new AdapterError(
-      `${adapter.name}: ${stray}, name no layer of ${files.name}; it was made for another model.`,
-    );
-    throw await namedBase(error, path, files);
-  }
-  return adapter;
-}
-
-/** The error with the base that the LoRA was made for, if it is a well-known one; else as it is. */
-async function namedBase(error: AdapterError, path: string, files: DiffusersModel): Promise<AdapterError> {
-  const own = familyOf(files.unet.config)?.name;
-  const base = await baseOfLora(path, own);
-  if (base === undefined) return error;
-  const model = own === undefined ? files.name : `${files.name} (${own})`;
-  return new AdapterError(
-    `${basename(path)}: this LoRA was made for ${base}, so it cannot be used with ${model}; choose one trained on this model.`,
-    { cause: error },
-  );
-}
-
-/** Name of the family whose U-Net has all modules of a LoRA. */
-async function baseOfLora(path: string, except: string | undefined): Promise<string | undefined> {
-  await using source = await openFileSource(path);
-  for (const family of knownFamilies()) {
-    if (family.name === except) continue;
-    const adapter = await loadAdapter(source, familyModules(family)).catch(() => undefined);
-    if (adapter !== undefined && adapter.unmatched.length === 0) return family.name;
-  }
-  return undefined;
+  return modelFromFolder(files, place, weightedAdapters(adapters), weightedTextAdapters(adapters));
 }
