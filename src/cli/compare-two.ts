@@ -95,7 +95,8 @@ function tableOf([a, b]: readonly [string, string], { all, blocks }: ComparisonR
 }
 
 function cells(row: VectorComparison): string[] {
-  const number = (value: number | null, digits: number): string => (value === null ? "-" : value.toFixed(digits));
+  const number = (value: number | null, digits: number): string =>
+    value === null ? "-" : value.toFixed(digits).replace(/^-(0\.0*)$/, "$1");
   const overlap = (value: number | null, chance: number | null): string => `${number(value, 3)} (${number(chance, 3)})`;
   return [
     String(row.layers),

@@ -6,7 +6,11 @@ import type { TensorEntry } from "../../formats/tensor-entry.ts";
 import { type TensorFile, unwrapStateDict } from "../../formats/tensor-file.ts";
 import { type ModelParts, readDiffusersModel } from "../../models/checkpoint/diffusers-folder.ts";
 import { isComputed } from "../../models/checkpoint/names.ts";
-import { isOriginalModel, readOriginalModel } from "../../models/checkpoint/original/read-original.ts";
+import {
+  isOriginalModel,
+  type OriginalOptions,
+  readOriginalModel,
+} from "../../models/checkpoint/original/read-original.ts";
 import type { StoredTensor } from "../../models/checkpoint/stored-weights.ts";
 import { clipTextTable, type ModuleEntry, unetTable } from "../../models/module-table.ts";
 import { type ModelFolder, openModelFolder } from "../model-folder.ts";
@@ -60,14 +64,15 @@ export async function isCheckpoint(path: string): Promise<boolean> {
 
 /**
  * Opens a model: a folder as diffusers writes it, or one file in the original names.
+ * @param options how one file is read
  * @throws UsageError when there is none, CheckpointError or FormatError when it is no model
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, options: Partial<OriginalOptions> = {}): Promise<Checkpoint> {
   const single = (await stat(path).catch(() => undefined))?.isFile() ?? false;
   const folder = await openModelFolder(single ? dirname(path) : path);
   try {
     const file = single ? unwrapStateDict(await openTensorFile(await folder.source(basename(path)))) : undefined;
-    const model = file === undefined ? await readDiffusersModel(folder) : await readOriginalModel(file);
+    const model = file === undefined ? await readDiffusersModel(folder) : await readOriginalModel(file, options);
     const parameters = parametersOf(model);
     return {
       name: model.name,

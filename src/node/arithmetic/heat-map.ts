@@ -4,7 +4,7 @@ import { writeFileAtomically } from "../../formats/file-source.node.ts";
 import type { ComparisonResult } from "./compare-vectors.ts";
 
 const cell = { width: 64, height: 30 };
-const margin = { left: 130, top: 120, right: 20, bottom: 20 };
+const margin = { left: 130, top: 120, right: 110, bottom: 20 };
 
 /** A colour for a cosine: blue for -`most`, white for 0, red for `most`. */
 function colour(value: number, most: number): string {
@@ -49,7 +49,7 @@ export function heatMap(result: ComparisonResult, title: string): string {
       if (value === undefined || value === null) continue;
       const ink = Math.abs(value) > 0.6 * most ? "white" : "#222";
       parts.push(
-        `<text x="${left + cell.width / 2}" y="${top + 19}" text-anchor="middle" fill="${ink}">${value.toFixed(2)}</text>`,
+        `<text x="${left + cell.width / 2}" y="${top + 19}" text-anchor="middle" fill="${ink}">${value.toFixed(2).replace(/^-(0\.00)$/, "$1")}</text>`,
       );
     }
   }
