@@ -16,6 +16,4 @@ export interface ServerParts {
   readonly draining: AbortSignal;
   /** Aborted when what was being drawn is finished. */
   readonly closing: AbortSignal;
-  /** What is known of the engine, where this process has one. */
-  readonly engine: { readonly starts: number; readonly pid: number | undefined } | undefined;
 }

@@ -57,7 +57,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     version: packageVersion(),
     draining: draining.signal,
     closing: closing.signal,
-    engine: source === undefined ? undefined : engine,
   };
   const app = createApp(parts, {
     apiKey: options.apiKey,
