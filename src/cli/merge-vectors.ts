@@ -68,8 +68,8 @@ function checkOptions(base: VectorOperand, terms: readonly VectorOperand[], opti
   if (!base.isModel && other !== undefined) {
     throw new UsageError(`${base.path} is a LoRA and ${other.path} a model: name the model first and --add the LoRA.`);
   }
-  if (base.isModel && base.weight !== 1 && method !== "linear") {
-    throw new UsageError("the base can have a weight with --method linear only.");
+  if (base.weight !== 1 && (method === "slerp" || (base.isModel && method !== "linear"))) {
+    throw new UsageError(`the base has no weight of its own with --method ${method}; leave it out.`);
   }
   if (density !== 1 && (method === "linear" || method === "slerp")) {
     throw new UsageError(`--density has no meaning with --method ${method}; leave it out.`);

@@ -47,8 +47,10 @@ export async function mergeLoras(
   if (merge.method === "slerp" && loras.length !== 2) {
     throw new UsageError(`slerp goes between two vectors, but ${loras.length} are given.`);
   }
+  // A weight of zero is a place on the sphere, and nothing elsewhere.
+  const counted = merge.method === "slerp" ? loras : loras.filter(({ weight }) => weight !== 0);
   const groups = partNames.flatMap((part) =>
-    Array.from(modulesByPath(loras, part), ([path, group]) => ({ part, path, group })),
+    Array.from(modulesByPath(counted, part), ([path, group]) => ({ part, path, group })),
   );
   const parts = new Map<PartName, LoraModule[]>();
   const errors: { square: number; errorSquare: number }[] = [];
