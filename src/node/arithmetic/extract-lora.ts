@@ -62,6 +62,9 @@ export async function extractLora(
     const data = await read();
     const square = squaredNorm(data);
     if (square === 0) continue;
+    if (!Number.isFinite(square)) {
+      throw new AdapterError(`${part}/${path}: a number of its weight is not finite; one of the models is damaged.`);
+    }
     const module = roundedModule(loraOfChange(path, { type: "float64", shape, data }, wanted).module, type);
     const errorSquare = distanceToChange(module, data) ** 2;
     errors.push({ square, errorSquare });

@@ -175,6 +175,20 @@ describe("mergeModel, of a folder", () => {
     expect(await readdir(folder)).toEqual(before);
   });
 
+  it("refuses numbers that are not finite, and those beyond the type", async () => {
+    await using base = await openCheckpoint(at("base"));
+    const [term] = await loraTerms(base);
+    const before = await readdir(folder);
+    for (const [weight, type] of [
+      [Number.NaN, "float32"],
+      [1e30, "float16"],
+    ] as const) {
+      const run = mergeModel(base, [{ ...term!, weight }], { ...plain, type, output: at("damaged") });
+      await expect(run).rejects.toThrow(AdapterError);
+    }
+    expect(await readdir(folder)).toEqual(before);
+  });
+
   it("refuses its own inputs, and names of another layout, as output", async () => {
     await using base = await openCheckpoint(at("base"));
     await expect(mergeModel(base, [], { ...plain, output: at("base") })).rejects.toThrow(UsageError);

@@ -1,4 +1,4 @@
-import { FormatError } from "../../errors.ts";
+import { AdapterError, FormatError } from "../../errors.ts";
 import { isDataType, type StoredType, storedBytes } from "../../formats/safetensors-header.ts";
 import type { PendingTensor } from "../../formats/safetensors-layout.ts";
 import { rowMajorStrides } from "../../formats/strides.ts";
@@ -61,11 +61,22 @@ export function mergedTensor(
         : bytesOf(converted(await readEntry(source, entry), type)).slice();
       for (const { parameter, own, given } of changed) {
         const place = whole ? undefined : placesOf(own, entry);
-        written({ name: parameter, ...(await fill(out, floats, given, place)) });
+        const sums = await fill(out, floats, given, place);
+        checkFinite(parameter, floats, sums);
+        written({ name: parameter, ...sums });
       }
       return out;
     },
   };
+}
+
+function checkFinite(parameter: string, type: FloatType, sums: Omit<WrittenParameter, "name">): void {
+  if (!Number.isFinite(sums.square)) {
+    throw new AdapterError(`${parameter}: a number of the result is not finite; one of the inputs is damaged.`);
+  }
+  if (!Number.isFinite(sums.errorSquare)) {
+    throw new AdapterError(`${parameter}: a number of the result is beyond ${type}; write another type (--type fp32).`);
+  }
 }
 
 function isFloatType(type: DataType): type is FloatType {
