@@ -14,13 +14,11 @@ export interface JobClient {
 export function jobClient(url: () => string): JobClient {
   const ask = (path: string, init?: RequestInit): Promise<ShownJob> =>
     until(async () => {
-      try {
-        const response = await fetch(url() + path, { ...init, signal: AbortSignal.timeout(5000) });
-        return response.ok && ((await response.json()) as ShownJob);
-      } catch {
-        // The server is away.
-        return false;
-      }
+      // Undefined while the server is away.
+      const response = await fetch(url() + path, { ...init, signal: AbortSignal.timeout(5000) }).catch(() => undefined);
+      if (response === undefined || response.status === 429 || response.status >= 500) return false;
+      if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+      return (await response.json().catch(() => undefined)) as ShownJob | undefined;
     });
   const find = (id: string): Promise<ShownJob> => ask(`/api/jobs/${id}`);
   return {

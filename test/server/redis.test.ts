@@ -80,8 +80,20 @@ describe.skipIf(!hasRedis)("servers and workers over Redis", () => {
     expect(counts).toMatchObject({ waiting: 0, running: 0, done: 12 });
   });
 
+  it("begin again, elsewhere, what a lost worker had in hand", async () => {
+    for (const worker of workers) await worker.stop();
+    const lost = await startWorker();
+    const { id } = await client.submit("job in hand", { prompt: "a dog", seed: 1, steps: 20, count: 8 });
+    await until(async () => (await client.find(id)).pictures.length > 0);
+    await lost.kill();
+    await startWorker();
+    const [job] = await client.finished([id]);
+    expect(job).toMatchObject({ state: "done", attempts: 2 });
+    expect(job!.pictures.map(({ seed }) => seed)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
   it("end in order", async () => {
-    expect(await workers[0]!.stop()).toBe(0);
+    expect(await workers.at(-1)!.stop()).toBe(0);
     expect(await server.stop()).toBe(0);
   });
 });
