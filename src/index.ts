@@ -27,7 +27,9 @@ export {
   ShapeError,
   UsageError,
 } from "./errors.ts";
+export { type Infotext, infotextKeyword, parseInfotext } from "./formats/infotext.ts";
 export { openTensorFile } from "./formats/open-tensor-file.ts";
+export { readPngText, writePngText } from "./formats/png-text.ts";
 export { decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";
 export type { TensorFile } from "./formats/tensor-file.ts";
 export { readLocated, unwrapStateDict } from "./formats/tensor-file.ts";
@@ -48,7 +50,7 @@ export { type Layers, layers, type ParameterSource } from "./models/layers.ts";
 export { unet } from "./models/unet/unet.ts";
 export { onnxRuntime } from "./runtime/onnx-runtime.ts";
 export type { Device, Runtime, Session } from "./runtime/runtime.ts";
-export { samplerNamed, samplerOfConfig } from "./samplers/names.ts";
+export { samplerNamed, samplerOfConfig, samplerTitles } from "./samplers/names.ts";
 export { createSampler, type SamplerName, samplerNames } from "./samplers/registry.ts";
 export type { SamplerChoices, SamplerRequest } from "./samplers/request.ts";
 export type { Sampler, SamplingInput, SamplingStep } from "./samplers/sampler.ts";

@@ -66,6 +66,11 @@ export interface Offers {
 /** What draws: a server, or the page itself. */
 export interface Drawer {
   /**
+   * Asked now and then, so that the page knows before the user draws.
+   * @throws DrawFault when a drawing could not begin now
+   */
+  ready(signal: AbortSignal): Promise<void>;
+  /**
    * What there is for a model, the usual one unless it is named.
    * @throws DrawFault when it cannot be told
    */

@@ -39,8 +39,8 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** The page's folder, which is built apart: `web/dist` beside both `src` and `dist`. */
-const builtPage = (): string => fileURLToPath(new URL("../../web/dist", import.meta.url));
+/** The page's folder, built by `npm run build:page`: `dist/page` beside both `src` and `dist/server`. */
+const builtPage = (): string => fileURLToPath(new URL("../../dist/page", import.meta.url));
 
 /** @throws UsageError when the address cannot be used */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {

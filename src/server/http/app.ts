@@ -1,4 +1,3 @@
-import { serveStatic } from "@hono/node-server/serve-static";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import { a1111DrawRoutes } from "../a1111/draw-routes.ts";
@@ -7,6 +6,7 @@ import { a1111Session } from "../a1111/session.ts";
 import { openAIRoutes } from "../openai/routes.ts";
 import { infoRoutes } from "../own/info-routes.ts";
 import { jobRoutes } from "../own/job-routes.ts";
+import { pageRoutes } from "../page/page-routes.ts";
 import { Problem } from "../problem.ts";
 import type { ServerParts } from "../server-parts.ts";
 import { errorResponse } from "./error-responses.ts";
@@ -54,6 +54,6 @@ export function createApp(parts: ServerParts, options: AppOptions): Router {
   app.route("/api", infoRoutes(parts));
   app.route("/", plainRoutes(parts));
   app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "Fourstep", version } });
-  if (options.page !== undefined) app.get("*", serveStatic({ root: options.page }));
+  if (options.page !== undefined) app.route("/", pageRoutes(options.page));
   return app;
 }
