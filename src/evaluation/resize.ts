@@ -43,23 +43,39 @@ function filtered(from: number, to: number, filter: (x: number) => number, reach
   });
 }
 
-/** Between two neighbours; `place` says where an output position lies among the inputs. */
+/** Between two neighbours; `place` says where an output position lies among the inputs, in float32 as the references have it. */
 function between(from: number, to: number, place: (i: number, step: number) => number): Taps[] {
+  const step = Math.fround(from / to);
   return Array.from({ length: to }, (_, i) => {
-    const x = Math.max(0, place(i, from / to));
+    const x = Math.fround(Math.max(0, place(i, step)));
     const start = Math.min(Math.floor(x), from - 1);
-    const share = x - start;
-    const weights = start + 1 < from ? Float64Array.of(1 - share, share) : Float64Array.of(1);
+    const share = Math.fround(x - start);
+    const weights = start + 1 < from ? Float64Array.of(Math.fround(1 - share), share) : Float64Array.of(1);
     return { start, weights };
   });
 }
 
+/** Bits that Pillow gives to the fractions of its weights where it works on bytes. */
+const fixed = 2 ** 22;
+
+/** Weights as whole numbers of 2^-22. */
+function fixedPoint(taps: readonly Taps[]): Taps[] {
+  return taps.map(({ start, weights }) => ({
+    start,
+    weights: weights.map((w) => Math.trunc(w * fixed + (w < 0 ? -0.5 : 0.5))),
+  }));
+}
+
+/** What a sum of bytes by such weights is as a byte. */
+const fromFixed = (sum: number): number => Math.min(255, Math.max(0, Math.floor((sum + fixed / 2) / fixed)));
+
 const tapsOf: Readonly<Record<Resizing, (from: number, to: number) => Taps[]>> = {
   tensorflow: (from, to) => between(from, to, (i, step) => i * step),
+  // The reference multiplies and subtracts with one rounding.
   torch: (from, to) => between(from, to, (i, step) => (i + 0.5) * step - 0.5),
   pillow: (from, to) => filtered(from, to, cubic, 2),
-  "pillow-bytes": (from, to) => filtered(from, to, cubic, 2),
-  "pillow-bilinear-bytes": (from, to) => filtered(from, to, triangle, 1),
+  "pillow-bytes": (from, to) => fixedPoint(filtered(from, to, cubic, 2)),
+  "pillow-bilinear-bytes": (from, to) => fixedPoint(filtered(from, to, triangle, 1)),
 };
 
 const toByte = (x: number): number => Math.min(255, Math.max(0, Math.floor(x + 0.5)));
@@ -78,7 +94,7 @@ export function pictureBytes(picture: Tensor<"float32">): Tensor<"float32"> {
 }
 
 /**
- * Resizes planes `[planes, height, width]` of numbers from 0 to 255 to another height and width, first along the rows.
+ * Resizes planes `[planes, height, width]` of numbers from 0 to 255 (whole ones where the resizing is of bytes) to another height and width, first along the rows.
  * A picture that has the size already is returned as it is.
  */
 export function resizePlanes(
@@ -90,7 +106,7 @@ export function resizePlanes(
   const [planes, fromHeight, fromWidth] = picture.shape as [number, number, number];
   if (fromHeight === height && fromWidth === width) return picture;
   const rounded = resizing.endsWith("-bytes");
-  const keep = rounded ? toByte : (x: number): number => x;
+  const keep = rounded ? fromFixed : (x: number): number => x;
   const across = tapsOf[resizing](fromWidth, width);
   const down = tapsOf[resizing](fromHeight, height);
   const wide = new Float32Array(planes * fromHeight * width);
