@@ -1,4 +1,4 @@
-import { type Drawer, type DrawEvent, DrawFault, type DrawRequest, type Offers } from "../drawer.ts";
+import { type DrawEvent, type Drawer, DrawFault, type DrawRequest, type Offers } from "../drawer.ts";
 import { type Ask, gone } from "./ask.ts";
 import { fromDataUrl, toDataUrl } from "./base64.ts";
 import { serverEvents } from "./server-events.ts";

@@ -3,6 +3,7 @@ import {
   isNumber,
   isNumberOrNone,
   isOneOf,
+  isSizeOrNone,
   isText,
   isTextOrNone,
   isWeights,
@@ -13,8 +14,11 @@ import {
 /** Whether pictures come from the prompt alone, or begin with the sketch. */
 export type Mode = "type" | "sketch";
 
-/** A picture's form; its longer side grows from the model's own square. */
-export type Form = "square" | "portrait" | "landscape";
+/** Pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
 
 /** What the user chose; kept in the browser. What is undefined suits the model. */
 export const settings: {
@@ -29,7 +33,7 @@ export const settings: {
   /** Whether the seed stays from one picture to the next. */
   readonly seedLocked: Signal<boolean>;
   readonly strength: Signal<number>;
-  readonly form: Signal<Form>;
+  readonly size: Signal<Size | undefined>;
   /** By the LoRA's name; what is not there has its usual weight: 1 where it accelerates, else 0. */
   readonly weights: Signal<Readonly<Record<string, number>>>;
   /** Whether DDIM draws the same beside it, and in how many steps. */
@@ -46,7 +50,7 @@ export const settings: {
   seed: storedSignal("seed", 7, isNumber),
   seedLocked: storedSignal("seedLocked", true, isYesNo),
   strength: storedSignal("strength", 0.7, isNumber),
-  form: storedSignal<Form>("form", "square", isOneOf("square", "portrait", "landscape")),
+  size: storedSignal<Size | undefined>("size", undefined, isSizeOrNone),
   weights: storedSignal<Readonly<Record<string, number>>>("weights", {}, isWeights),
   compare: storedSignal("compare", false, isYesNo),
   compareSteps: storedSignal("compareSteps", 32, isNumber),

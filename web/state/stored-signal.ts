@@ -5,9 +5,10 @@ export function storedSignal<T>(name: string, usual: T, holds: (value: unknown) 
   const key = `fourstep.${name}`;
   const stored = signal(kept(key, usual, holds));
   effect(() => {
-    const text = JSON.stringify(stored.value);
+    const { value } = stored;
     try {
-      localStorage.setItem(key, text);
+      if (value === undefined) localStorage.removeItem(key);
+      else localStorage.setItem(key, JSON.stringify(value));
     } catch {
       // Without a place to keep it, it holds until the page is left.
     }
@@ -37,4 +38,16 @@ export function isOneOf<const T extends string>(...words: readonly T[]): (value:
 
 export function isWeights(value: unknown): value is Readonly<Record<string, number>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every(isNumber);
+}
+
+export function isSizeOrNone(value: unknown): value is { readonly width: number; readonly height: number } | undefined {
+  if (value === undefined) return true;
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "width" in value &&
+    "height" in value &&
+    isNumber(value.width) &&
+    isNumber(value.height)
+  );
 }
