@@ -195,7 +195,7 @@ describe("loadAdapter", () => {
     [
       "another model's adapter",
       { "lora_unet_z.alpha": float32([], [1]) },
-      'none of its 1 keys, such as "lora_unet_z.alpha"',
+      'none of its keys, such as "lora_unet_z.alpha"',
     ],
     ["an empty file", {}, "x.safetensors: it holds no tensors."],
     [

@@ -129,7 +129,7 @@ function matchAdapterKeys(file: string, keys: readonly string[], parts: PartModu
   if (example === undefined) throw new AdapterError(`${file}: it holds no tensors.`);
   const known = dialects.map(({ name }) => name).join(", ");
   throw new AdapterError(
-    `${file}: none of its ${keys.length} keys, such as ${quoted(example)}, names a module of this model in a known dialect (${known}); it was made for another model, or is no LoRA.`,
+    `${file}: none of its keys, such as ${quoted(example)}, names a layer of this model in a known dialect (${known}); it was made for another model, or is no LoRA.`,
   );
 }
 

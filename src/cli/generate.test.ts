@@ -208,11 +208,12 @@ describe("warnings of fourstep generate", () => {
     const tensors = decodeSafetensors(tinyLora("flat"), "flat");
     tensors.set("lora_unet_nowhere.lora_up.weight", float32([1], [0]));
     tensors.set("lora_te_text_model.lora_up.weight", float32([1], [0]));
+    tensors.set("lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight", float32([1], [0]));
     const path = join(folder, "strays.safetensors");
     await writeFile(path, encodeSafetensors(tensors));
     expect((await warned("--lora", path)).json["warnings"]).toEqual([
-      'strays.safetensors: left out, as the model lacks their layers: 1 of 239 tensors, e.g. "lora_unet_nowhere.lora_up.weight".',
-      'strays.safetensors: left out, as they are not of the U-Net: 1 of 239 tensors, e.g. "lora_te_text_model.lora_up.weight".',
+      'strays.safetensors: left out, as the model lacks their layers: 2 of 240 tensors, e.g. "lora_te_text_model.lora_up.weight".',
+      'strays.safetensors: left out, as they name no part of this model: 1 of 240 tensors, e.g. "lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight".',
     ]);
   });
 });
@@ -265,7 +266,9 @@ describe("errors of fourstep generate", () => {
     await writeFile(wide, tinyLora("wide", 2, { ...tinyConfigs.unet, cross_attention_dim: 16 }));
     const refused = await generate(["--lora", wide]);
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toMatch(/^fourstep: wide\.safetensors: module .* it was made for another model\.\n$/);
+    expect(refused.stderr).toMatch(
+      /^fourstep: wide\.safetensors: module \S+ has a weight of \[8, 12\] in this model, but .* it was made for another model, or is damaged\.\n$/,
+    );
     const sd15 = join(folder, "sd15.safetensors");
     await writeFile(sd15, kohyaLoraOf(knownFamilies()[0]!));
     expect(await generate(["--lora", sd15])).toEqual({

@@ -156,7 +156,7 @@ describe("fourstep inspect", () => {
       [join(folder, "nowhere"), /nowhere: there is no such file or folder\.$/],
       [tmpdir(), /: model_index\.json is missing; a model folder of diffusers was expected\.$/],
       [text, /^notes\.txt: this is neither a safetensors file nor one that torch\.save wrote\.$/],
-      [loha, /^loha\.safetensors: .* belongs to a LoHa .*; only plain LoRAs can be used\.$/],
+      [loha, /^loha\.safetensors: none of its keys, such as "lora_unet_x\.hada_w1_a", names a layer of /],
     ];
     for (const [path, sentence] of cases) {
       const { code, stdout, stderr } = await runFourstep(["inspect", path, "--json"]);

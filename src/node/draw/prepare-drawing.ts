@@ -143,7 +143,7 @@ function adapterWarnings({ adapter, idleParts = [] }: ChosenAdapter): string[] {
       : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
   return [
     ...leftOut(unmatched, "the model lacks their layers"),
-    ...leftOut(leftOver, "they are not of the U-Net"),
+    ...leftOut(leftOver, "they name no part of this model"),
     ...idleParts.map((part) => `${name}: it changes no layer of "${part}", so that the weight there has no effect.`),
   ];
 }
