@@ -71,6 +71,31 @@ describe("fourstep merge, extract and compare", () => {
     });
   });
 
+  it("gives a model that an LCM-LoRA was added to the scheduler for it", async () => {
+    const scheduler = async (name: string): Promise<unknown> => {
+      const json = async (path: string): Promise<Record<string, unknown>> =>
+        JSON.parse(await readFile(join(at(name), path), "utf8")) as Record<string, unknown>;
+      const { _class_name: configured } = await json("scheduler/scheduler_config.json");
+      expect((await json("model_index.json"))["scheduler"]).toEqual(["diffusers", configured]);
+      return configured;
+    };
+    const usual = await scheduler("base");
+    const { stderr } = await runFourstep(["merge", at("base"), "--add", at("lcm.safetensors"), "--out", at("fast")]);
+    expect(stderr).toContain("an LCM-LoRA is in it: draw it in 4 steps of lcm");
+    expect(await scheduler("fast")).toBe("LCMScheduler");
+    const { stdout } = await runFourstep(["generate", "a", "--model", at("fast"), "--out", at("drawn"), "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ sampler: "lcm", steps: 4, guidance: 1, networkCalls: 4 });
+    await run("merge", at("base"), "--subtract", at("lcm.safetensors"), "--out", at("slow"));
+    expect(await scheduler("slow")).toBe(usual);
+    const sum = [at("style.safetensors"), "--add", at("lcm.safetensors"), "--model", at("base")];
+    await run("merge", ...sum, "--out", at("sum.safetensors"));
+    const drawn = await runFourstep([
+      ...["generate", "a", "--model", at("base"), "--lora", at("sum.safetensors")],
+      ...["--out", at("drawn"), "--json"],
+    ]);
+    expect(JSON.parse(drawn.stdout)).toMatchObject({ sampler: "lcm", steps: 4, guidance: 1 });
+  });
+
   it("prints a table of blocks", async () => {
     const { code, stdout } = await runFourstep([
       "compare",

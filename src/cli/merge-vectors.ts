@@ -8,6 +8,8 @@ import { baseOf, findLoraBase, readLoraOperand } from "../node/arithmetic/lora-o
 import { mergeLoras, type WeightedLora } from "../node/arithmetic/merge-loras.ts";
 import { type MergeResult, mergeModel } from "../node/arithmetic/merge-model.ts";
 import type { ModelTerm } from "../node/arithmetic/model-terms.ts";
+import { consistencyScheduler } from "../node/jobs/model-configs.ts";
+import { acceleratingLora } from "../node/lora-files.ts";
 import { type CliContext, warn } from "./command.ts";
 import { withProgress } from "./tensor-progress.ts";
 import {
@@ -86,7 +88,9 @@ async function mergeIntoModel(
   const models: Checkpoint[] = [];
   try {
     const loaded: ModelTerm[] = [];
+    let accelerates = false;
     for (const term of terms) {
+      if (!term.isModel && term.weight > 0) accelerates ||= (await acceleratingLora(term.path)) === "lcm-lora";
       if (term.isModel) {
         const model = await openCheckpoint(term.path);
         models.push(model);
@@ -100,7 +104,8 @@ async function mergeIntoModel(
     warnOfSum(weight, terms, options, context);
     const title = basename(options.out).replace(/\.safetensors$/, "");
     const madeOf = [{ path, weight }, ...terms].map((one) => `${basename(one.path)}:${one.weight}`);
-    return await withProgress(context, (onTensor) =>
+    const scheduler = accelerates && base.layout === "folder" ? consistencyScheduler(base.model.scheduler) : undefined;
+    const result = await withProgress(context, (onTensor) =>
       mergeModel(base, loaded, {
         method: options.method,
         density: options.density,
@@ -110,10 +115,16 @@ async function mergeIntoModel(
         ...(options.type === undefined ? {} : { type: fileTypes[options.type] }),
         output: options.out,
         metadata: modelMetadata(title, baseOf(base).family, madeOf),
+        ...(scheduler === undefined ? {} : { scheduler }),
         signal: context.signal,
         onTensor,
       }),
     );
+    if (accelerates) {
+      const how = scheduler === undefined ? "with --sampler lcm --steps 4 --guidance 1" : "in 4 steps of lcm";
+      context.stderr.write(`an LCM-LoRA is in it: draw it ${how}\n`);
+    }
+    return result;
   } finally {
     for (const model of models) await model[Symbol.asyncDispose]();
   }

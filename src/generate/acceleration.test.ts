@@ -33,6 +33,11 @@ describe("LoRAs that accelerate", () => {
     ]);
     expect(accelerationOfNames(namesInMetadata(metadata))).toBe("lcm-lora");
     expect(namesInMetadata(new Map([["modelspec.title", "a"]]))).toEqual(["a"]);
+    const sum = "ink.safetensors:0.8, lcm-lora.safetensors:1, 3d.safetensors:-1, tcd.safetensors:0";
+    expect(namesInMetadata(new Map([["modelspec.merged_from", sum]]))).toEqual([
+      "ink.safetensors",
+      "lcm-lora.safetensors",
+    ]);
   });
 
   it("decide on the plan where nothing else is wished", () => {

@@ -87,9 +87,15 @@ export function accelerationOfNames(names: readonly string[]): AcceleratingLora 
 /** The metadata that say what a LoRA is called: of sd-scripts, and of the model specification. */
 const titleFields = ["ss_output_name", "modelspec.title"] as const;
 
-/** What a LoRA is called in its own metadata. */
+/** What a LoRA is called in its own metadata, then what it was added up from: a sum with an LCM-LoRA in it accelerates. */
 export function namesInMetadata(metadata: ReadonlyMap<string, string>): string[] {
-  return titleFields.flatMap((field) => metadata.get(field) ?? []);
+  const summands = (metadata.get("modelspec.merged_from") ?? "").split(", ").filter((summand) => summand !== "");
+  return [
+    ...titleFields.flatMap((field) => metadata.get(field) ?? []),
+    ...summands
+      .filter((summand) => !/:(?:-|0(?:\.0*)?$)/.test(summand))
+      .map((summand) => summand.replace(/:[^:]*$/, "")),
+  ];
 }
 
 /** Where the LCM-LoRA of a family lies on the hub, by the family's name. */

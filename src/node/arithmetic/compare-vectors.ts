@@ -2,7 +2,7 @@ import { compareLayers, type LayerComparison, type LayerVector, squareOf } from 
 import { targetKind } from "../../adapters/targets.ts";
 import { AdapterError } from "../../errors.ts";
 import { type Checkpoint, partNames } from "./checkpoint.ts";
-import type { LoraOperand } from "./lora-operand.ts";
+import { type LoraOperand, requireLowRank } from "./lora-operand.ts";
 import { layerChanges } from "./model-changes.ts";
 
 /** A vector of a whole model: what changes each layer, made when its turn comes. */
@@ -41,8 +41,10 @@ export interface ComparisonResult {
   readonly layers: Readonly<Record<string, VectorComparison>>;
 }
 
-/** A LoRA as a vector. */
-export function loraVector({ name, parts }: LoraOperand): ModelVector {
+/** A LoRA as a vector. @throws AdapterError when it is more than low-rank products */
+export function loraVector(lora: LoraOperand): ModelVector {
+  requireLowRank(lora);
+  const { name, parts } = lora;
   const layers = new Map<string, () => Promise<LayerVector>>();
   for (const [part, modules] of parts) {
     for (const module of modules) layers.set(`${part}/${module.path}`, async () => ({ kind: "lora", module }));

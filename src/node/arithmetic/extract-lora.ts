@@ -75,7 +75,7 @@ export async function extractLora(
   if (errors.length === 0) {
     throw new AdapterError(`${fineTuned.name} and ${base.name} have the same layers; there is nothing to extract.`);
   }
-  const madeOf = [fineTuned.name, base.name];
+  const madeOf = [`${fineTuned.name}:1`, `${base.name}:-1`];
   await writeLora({ output, parts, type, base: baseOf(base), madeOf });
   return { ...summary(errors), layers, leftOut };
 }

@@ -1,12 +1,16 @@
 import { basename } from "node:path";
-import { type LoadedAdapter, loadAdapter } from "../../adapters/load.ts";
+import type { ParameterChange } from "../../adapters/change.ts";
+import type { ModelPart } from "../../adapters/keys/dialect.ts";
+import type { PartModules } from "../../adapters/keys/match.ts";
+import { loadModelAdapter, type PartAdapter } from "../../adapters/load.ts";
 import type { LoraModule } from "../../adapters/lora.ts";
 import { AdapterError } from "../../errors.ts";
 import { openFileSource } from "../../formats/file-source.node.ts";
-import { familyModules, familyOf, knownFamilies } from "../../generate/family.ts";
+import { openTensorFile } from "../../formats/open-tensor-file.ts";
+import { familyOf } from "../../generate/family.ts";
+import { familyLayers, modelLayers } from "../../generate/read-lora.ts";
 import { modelFamilies } from "../../models/checkpoint/families/index.ts";
-import { clipTextConfig } from "../../models/clip.ts";
-import { clipTextTable, type ModuleEntry } from "../../models/module-table.ts";
+import { besideRule } from "../read-lora.ts";
 import { shippedModelFolder } from "../shipped-model.ts";
 import { type Checkpoint, openCheckpoint, type PartName } from "./checkpoint.ts";
 
@@ -15,14 +19,14 @@ const loraParts = [
   ["unet", "unet"],
   ["text_encoder", "textEncoder"],
   ["text_encoder_2", "textEncoder2"],
-] as const satisfies readonly (readonly [PartName, string])[];
+] as const satisfies readonly (readonly [PartName, ModelPart])[];
 
 /** The layers of a model that LoRAs change. */
 export interface LoraBase {
   readonly name: string;
   /** A published family; undefined when it is none. */
   readonly family: string | undefined;
-  modules(part: PartName): readonly ModuleEntry[];
+  readonly layers: PartModules;
 }
 
 /** A LoRA's modules by the part of the model that they change. */
@@ -30,6 +34,8 @@ export interface LoraOperand {
   readonly name: string;
   readonly path: string;
   readonly parts: ReadonlyMap<PartName, readonly LoraModule[]>;
+  /** All that is no low-rank product. */
+  readonly changes: ReadonlyMap<PartName, readonly ParameterChange[]>;
   readonly metadata: ReadonlyMap<string, string>;
   /** Keys that name no layer of the model. */
   readonly unmatched: readonly string[];
@@ -38,45 +44,51 @@ export interface LoraOperand {
 }
 
 /** What a model offers to LoRAs. */
-export function baseOf(checkpoint: Checkpoint): LoraBase {
-  const family = familyOf(checkpoint.model.unet.config)?.name;
-  return { name: checkpoint.name, family, modules: (part) => checkpoint.modules(part) };
+export function baseOf({ name, model }: Checkpoint): LoraBase {
+  const { unet, textEncoder, second } = model;
+  return {
+    name,
+    family: familyOf(unet.config)?.name,
+    layers: modelLayers(unet.config, textEncoder.config, second?.textEncoder.config),
+  };
 }
 
 /**
- * Reads a LoRA's modules for all parts of a model.
+ * Reads what a LoRA of any kind holds for all parts of a model.
  * @throws AdapterError when none of its keys names a layer of the model, or most name none
  */
 export async function readLoraOperand(path: string, base: LoraBase): Promise<LoraOperand> {
   await using source = await openFileSource(path);
-  const parts = new Map<PartName, readonly LoraModule[]>();
-  let refusal: unknown;
-  let last: LoadedAdapter | undefined;
-  let matched = 0;
-  const unmatched = new Set<string>();
-  for (const [part, read] of loraParts) {
-    const modules = base.modules(part);
-    if (modules.length === 0) continue;
-    try {
-      const adapter = await loadAdapter(source, modules, { part: read });
-      parts.set(part, adapter.modules);
-      matched += adapter.matched;
-      for (const key of adapter.unmatched) unmatched.add(key);
-      last = adapter;
-    } catch (error) {
-      // A LoRA need not change every part; the U-Net's refusal is what is told where none is changed.
-      if (!(error instanceof AdapterError)) throw error;
-      refusal ??= error;
-      if (part === "unet" && !/none of its \d+ keys/.test(error.message)) throw error;
-    }
-  }
-  if (last === undefined) throw refusal;
-  if (unmatched.size > matched) {
+  const file = await openTensorFile(source);
+  const adapter = await loadModelAdapter(file, base.layers, await besideRule(path, file));
+  const { matched, metadata } = adapter;
+  const unmatched = [...adapter.unmatched, ...adapter.leftOver];
+  if (unmatched.length > matched) {
     throw new AdapterError(
-      `${basename(path)}: ${unmatched.size} of its ${unmatched.size + matched} keys, such as "${[...unmatched][0]}", name no layer of ${base.name}; it was made for another model.`,
+      `${basename(path)}: ${unmatched.length} of its ${unmatched.length + matched} keys, such as "${unmatched[0]}", name no layer of ${base.name}; it was made for another model.`,
     );
   }
-  return { name: basename(path), path, parts, metadata: last.metadata, unmatched: [...unmatched], matched };
+  const found = { unet: adapter, textEncoder: adapter.textEncoder, textEncoder2: adapter.textEncoder2 };
+  const filled = <T>(of: (part: PartAdapter) => readonly T[]): Map<PartName, readonly T[]> =>
+    new Map(loraParts.map(([part, key]) => [part, of(found[key])] as const).filter(([, list]) => list.length > 0));
+  return {
+    name: basename(path),
+    path,
+    parts: filled(({ modules }) => modules),
+    changes: filled(({ changes }) => changes),
+    metadata,
+    unmatched,
+    matched,
+  };
+}
+
+/** @throws AdapterError when a LoRA is more than low-rank products */
+export function requireLowRank({ name, changes }: LoraOperand): void {
+  const [other] = [...changes.values()].flat();
+  if (other === undefined) return;
+  throw new AdapterError(
+    `${name}: its change of ${other.path} is of the kind ${other.kind}, but a plain LoRA is needed here; merge it into a model and extract one from that.`,
+  );
 }
 
 /**
@@ -118,13 +130,7 @@ function* candidates(): Generator<() => Promise<LoraBase | undefined>> {
       return undefined;
     }
   };
-  for (const family of knownFamilies()) {
-    const encoders = modelFamilies.find(({ name }) => name === family.name)?.textEncoders ?? [];
-    const modules = (part: PartName): readonly ModuleEntry[] => {
-      if (part === "unet") return familyModules(family);
-      const encoder = part === "text_encoder" ? encoders[0] : part === "text_encoder_2" ? encoders[1] : undefined;
-      return encoder === undefined ? [] : clipTextTable(clipTextConfig(encoder.config)).modules;
-    };
-    yield async () => ({ name: family.name, family: family.name, modules });
+  for (const family of modelFamilies) {
+    yield async () => ({ name: family.name, family: family.name, layers: familyLayers(family) });
   }
 }

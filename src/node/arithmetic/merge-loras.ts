@@ -8,7 +8,7 @@ import type { SaveOptions } from "../../adapters/save.ts";
 import { UsageError } from "../../errors.ts";
 import { squaredNorm } from "../../tensor/linear-algebra/matrix.ts";
 import { type PartName, partNames } from "./checkpoint.ts";
-import type { LoraBase, LoraOperand } from "./lora-operand.ts";
+import { type LoraBase, type LoraOperand, requireLowRank } from "./lora-operand.ts";
 import { checkInputs, type MergeResult, summary } from "./merge-model.ts";
 import { type ModelMergeOptions, seedOf } from "./merge-tensor.ts";
 import { checkLoraOutput, roundedModule, writeLora } from "./write-lora.ts";
@@ -40,6 +40,7 @@ export async function mergeLoras(
   merge: LoraMerge,
 ): Promise<MergeResult> {
   checkLoraOutput(merge.output);
+  for (const { lora } of loras) requireLowRank(lora);
   await checkInputs(
     loras.map(({ lora }) => lora),
     merge.output,

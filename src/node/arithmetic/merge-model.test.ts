@@ -115,6 +115,51 @@ describe("mergeModel, of a folder", () => {
       expect(largestDifference(back.get(name)!.data as Float32Array, data as Float32Array)).toBeLessThan(1e-6);
   });
 
+  it("adds changes that are no low-rank products, also of what lies beside weights", async () => {
+    const own = tensorsOf(at(`base/${unetFile}`));
+    const path = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q";
+    const random = new Mt19937(4);
+    const matrix = (rows: number, columns: number): Tensor<"float32"> => ({
+      type: "float32",
+      shape: [rows, columns],
+      data: random.randn(rows * columns),
+    });
+    const { shape } = own.get(`${path}.weight`)!;
+    const [out, width] = shape as [number, number];
+    const [w1a, w1b, w2a, w2b] = [matrix(out, 3), matrix(3, width), matrix(out, 3), matrix(3, width)];
+    const bias = "conv_in.bias";
+    const difference: Tensor<"float32"> = {
+      type: "float32",
+      shape: own.get(bias)!.shape,
+      data: random.randn(own.get(bias)!.shape[0]!),
+    };
+    const name = `lora_unet_${path.replaceAll(".", "_")}`;
+    const loha = new Map<string, Tensor>([
+      [`${name}.hada_w1_a`, w1a],
+      [`${name}.hada_w1_b`, w1b],
+      [`${name}.hada_w2_a`, w2a],
+      [`${name}.hada_w2_b`, w2b],
+      [`${name}.alpha`, { type: "float32", shape: [], data: Float32Array.of(1.5) }],
+      ["lora_unet_conv_in.diff_b", difference],
+    ]);
+    await writeFile(at("loha.safetensors"), encodeSafetensors(loha, {}));
+    await using base = await openCheckpoint(at("base"));
+    const lora = await readLoraOperand(at("loha.safetensors"), baseOf(base));
+    const terms: ModelTerm[] = [{ kind: "lora", weight: 0.8, lora }];
+    const { modules } = await mergeModel(base, terms, { ...plain, output: at("with-loha") });
+    expect(modules).toBe(2);
+    const found = tensorsOf(at(`with-loha/${unetFile}`));
+    const product = (a: Tensor<"float32">, b: Tensor<"float32">, row: number, column: number): number =>
+      [0, 1, 2].reduce((sum, r) => sum + a.data[3 * row + r]! * b.data[r * width + column]!, 0);
+    const merged = (own.get(`${path}.weight`)!.data as Float32Array).map((x, at) => {
+      const [row, column] = [Math.floor(at / width), at % width];
+      return x + 0.8 * (1.5 / 3) * product(w1a, w1b, row, column) * product(w2a, w2b, row, column);
+    });
+    expect(largestDifference(found.get(`${path}.weight`)!.data as Float32Array, merged)).toBeLessThan(1e-5);
+    const moved = (own.get(bias)!.data as Float32Array).map((x, i) => x + 0.8 * difference.data[i]!);
+    expect(largestDifference(found.get(bias)!.data as Float32Array, moved)).toBeLessThan(1e-6);
+  });
+
   it("writes another type and tells the rounding", async () => {
     await using base = await openCheckpoint(at("base"));
     const result = await mergeModel(base, await loraTerms(base), { ...plain, type: "float16", output: at("half") });

@@ -1,5 +1,6 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { SchedulerConfig } from "../../diffusion/scheduler-config.ts";
 import { UsageError } from "../../errors.ts";
 import { openFileSource, writeFileAtomically } from "../../formats/file-source.node.ts";
 import { field, isJsonObject, type JsonObject, parseJsonObject } from "../../formats/json.ts";
@@ -22,6 +23,8 @@ export interface ModelMerge extends ModelMergeOptions {
   readonly output: string;
   /** What a single file says of itself. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The configuration of a folder's scheduler; the base's unless told. */
+  readonly scheduler?: SchedulerConfig;
   readonly signal?: AbortSignal;
   /** Called before each tensor is made. */
   readonly onTensor?: (done: number, all: number) => void;
@@ -70,7 +73,10 @@ export async function mergeModel(
   checkTerms(base, terms);
   if (base.layout === "file") await writeFileAtomically(merge.output, content(base.files[0]!));
   else {
-    const files = new Map<string, FileContent>(await otherFiles(base));
+    const files = new Map<string, FileContent>([
+      ...(await otherFiles(base)),
+      ...(merge.scheduler === undefined ? [] : await schedulerFiles(base, merge.scheduler)),
+    ]);
     for (const file of base.files) files.set(safetensorsName(file.path), content({ ...file, metadata: new Map() }));
     await writeModelFolder(merge.output, files);
   }
@@ -95,9 +101,9 @@ function relative(errorSquare: number, square: number): number {
 function changedParameters(base: Checkpoint, terms: readonly ModelTerm[], merge: ModelMerge): ParameterPieces {
   const termsOf = parameterTerms(terms, base.name);
   return (name, { source, entry }) => {
-    const own = termsOf(name, entry.shape);
-    if (own.length === 0 && merge.baseWeight === 1) return undefined;
     const read = pieceReader({ source, entry });
+    const own = termsOf(name, entry.shape, read);
+    if (own.length === 0 && merge.baseWeight === 1) return undefined;
     return mergedPieces({ name, shape: entry.shape, weight: merge.baseWeight, read }, own, merge);
   };
 }
@@ -108,7 +114,7 @@ function checkTerms(base: Checkpoint, terms: readonly ModelTerm[]): void {
     terms.map((term) => (term.kind === "model" ? term : { ...term, weight: 0 })),
     base.name,
   );
-  for (const [name, { entry }] of base.parameters) termsOf(name, entry.shape);
+  for (const [name, stored] of base.parameters) termsOf(name, stored.entry.shape, pieceReader(stored));
 }
 
 function checkLayout({ layout, path }: Checkpoint, output: string): void {
@@ -135,7 +141,10 @@ export async function checkInputs(inputs: readonly { readonly path: string }[], 
 /** Weights of other programs, or in other forms, which the merged ones take the place of. */
 const weightEndings = /\.(safetensors|bin|ckpt|pt|pth|msgpack|h5|onnx|onnx_data|pb|xml)$/;
 
-/** What lies beside the weights: configurations, vocabularies, and parts that are not changed, such as a safety checker. */
+/**
+ * What lies beside the weights: configurations, vocabularies, licences, and parts that are not changed, such as a safety
+ * checker; not what was written of the base, such as its model card.
+ */
 async function otherFiles({ folder, files }: Checkpoint): Promise<(readonly [string, FileContent])[]> {
   const changed = new Set(files.map(({ path }) => path.slice(0, path.indexOf("/"))));
   const index = parseJsonObject(await folder.readText("model_index.json"), `${folder.name}/model_index.json`);
@@ -146,7 +155,7 @@ async function otherFiles({ folder, files }: Checkpoint): Promise<(readonly [str
     else found.push([path, fileBytes(join(folder.path, path))]);
   };
   for (const name of await filesIn(folder.path)) {
-    if (!weightEndings.test(name)) await add(name);
+    if (name === "model_index.json" || /^(licen[cs]e|notice)/i.test(name)) await add(name);
   }
   for (const [part] of parts) {
     const pickled = files.some(({ path }) => path.startsWith(`${part}/`) && path.endsWith(".bin"));
@@ -157,6 +166,20 @@ async function otherFiles({ folder, files }: Checkpoint): Promise<(readonly [str
     }
   }
   return found;
+}
+
+/** The scheduler's configuration, and the index that names its class. */
+async function schedulerFiles(
+  { folder }: Checkpoint,
+  scheduler: SchedulerConfig,
+): Promise<(readonly [string, FileContent])[]> {
+  const index = parseJsonObject(await folder.readText("model_index.json"), `${folder.name}/model_index.json`);
+  const text = (json: SchedulerConfig): Uint8Array =>
+    new TextEncoder().encode(`${JSON.stringify(json, undefined, 2)}\n`);
+  return [
+    ["scheduler/scheduler_config.json", text(scheduler)],
+    ["model_index.json", text({ ...index, scheduler: ["diffusers", scheduler["_class_name"] ?? null] })],
+  ];
 }
 
 /** Whether an index is that of the weights that were read. */

@@ -1,3 +1,4 @@
+import type { ParameterChange } from "../../adapters/change.ts";
 import { type LoraModule, loraWeightShape, lowRankProduct } from "../../adapters/lora.ts";
 import { addProductRow, columnBlock, type LowRankProduct } from "../../adapters/low-rank.ts";
 import { AdapterError } from "../../errors.ts";
@@ -21,8 +22,8 @@ export interface ParameterTerm {
   add(sums: Float64Array, from: number, factor: number): Promise<void>;
 }
 
-/** For each parameter what the terms hold of it. */
-export type ParameterTerms = (name: string, shape: readonly number[]) => readonly ParameterTerm[];
+/** For each parameter what the terms hold of it; `read` gives the base's own numbers. */
+export type ParameterTerms = (name: string, shape: readonly number[], read: PieceReader) => readonly ParameterTerm[];
 
 /**
  * @returns what terms hold of the parameters of a base
@@ -30,10 +31,10 @@ export type ParameterTerms = (name: string, shape: readonly number[]) => readonl
  */
 export function parameterTerms(terms: readonly ModelTerm[], base: string): ParameterTerms {
   const readers = terms.map((term) => (term.kind === "model" ? modelTerm(term, base) : loraTerm(term)));
-  return (name, shape) => readers.flatMap((read) => read(name, shape) ?? []);
+  return (name, shape, read) => readers.flatMap((of) => of(name, shape, read));
 }
 
-type TermReader = (name: string, shape: readonly number[]) => ParameterTerm | undefined;
+type TermReader = (name: string, shape: readonly number[], read: PieceReader) => readonly ParameterTerm[];
 
 function modelTerm({ weight, model }: Extract<ModelTerm, { kind: "model" }>, base: string): TermReader {
   return (name, shape) => {
@@ -49,7 +50,7 @@ function modelTerm({ weight, model }: Extract<ModelTerm, { kind: "model" }>, bas
       );
     }
     const read = pieceReader(stored);
-    return { weight, kind: "model", add: (sums, from, factor) => addPiece(sums, read, from, factor) };
+    return [{ weight, kind: "model", add: (sums, from, factor) => addPiece(sums, read, from, factor) }];
   };
 }
 
@@ -63,22 +64,48 @@ function loraTerm({ weight, lora }: Extract<ModelTerm, { kind: "lora" }>): TermR
   const modules = new Map<string, LoraModule>(
     [...lora.parts].flatMap(([part, list]) => list.map((module) => [`${part}/${module.path}.weight`, module] as const)),
   );
-  return (name, shape) => {
-    const module = modules.get(name);
-    if (module === undefined) return undefined;
-    const own = loraWeightShape(module);
-    if (!sameShape(withoutWindow(own), withoutWindow(shape))) {
-      throw new AdapterError(
-        `${lora.name}: it changes ${name} as [${own.join(", ")}], but the model has [${shape.join(", ")}].`,
-      );
+  const changes = new Map<string, ParameterChange[]>();
+  for (const [part, list] of lora.changes) {
+    for (const change of list) {
+      const name = `${part}/${change.path}.${change.parameter}`;
+      const known = changes.get(name);
+      if (known === undefined) changes.set(name, [change]);
+      else known.push(change);
     }
-    const product = lowRankProduct(module, 1);
-    return {
-      weight,
-      kind: "change",
-      add: async (sums, from, factor) => addProductRange(sums, { ...product, factor: factor * product.factor }, from),
-    };
+  }
+  return (name, shape, read) => {
+    const module = modules.get(name);
+    const terms: ParameterTerm[] = [];
+    if (module !== undefined) {
+      checkChange(lora.name, name, loraWeightShape(module), shape);
+      const product = lowRankProduct(module, 1);
+      const add: ParameterTerm["add"] = async (sums, from, factor) =>
+        addProductRange(sums, { ...product, factor: factor * product.factor }, from);
+      terms.push({ weight, kind: "change", add });
+    }
+    for (const change of changes.get(name) ?? []) {
+      checkChange(lora.name, name, change.shape, shape);
+      terms.push({ weight, kind: "change", add: wholeChange(change, elementCount(shape), read) });
+    }
+    return terms;
   };
+}
+
+/** A change that needs the whole parameter, such as a rotation: computed at the first piece, dropped after the last. */
+function wholeChange({ delta }: ParameterChange, size: number, read: PieceReader): ParameterTerm["add"] {
+  let whole: Float64Array | undefined;
+  return async (sums, from, factor) => {
+    whole ??= delta(Float32Array.from(await read(0, size)));
+    for (let i = 0; i < sums.length; i++) sums[i]! += factor * whole[from + i]!;
+    if (from + sums.length === size) whole = undefined;
+  };
+}
+
+function checkChange(lora: string, name: string, own: readonly number[], shape: readonly number[]): void {
+  if (sameShape(withoutWindow(own), withoutWindow(shape))) return;
+  throw new AdapterError(
+    `${lora}: it changes ${name} as [${own.join(", ")}], but the model has [${shape.join(", ")}].`,
+  );
 }
 
 /** A 1x1 convolution's weight is a linear layer's. */

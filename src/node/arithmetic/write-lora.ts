@@ -35,7 +35,7 @@ export async function writeLora({ output, parts, type, base, madeOf }: NewLora):
   checkLoraOutput(output);
   const unet = parts.get("unet") ?? [];
   const encoders = [parts.get("text_encoder") ?? []];
-  if (base.modules("text_encoder_2").length > 0) encoders.push(parts.get("text_encoder_2") ?? []);
+  if (base.layers.textEncoder2 !== undefined) encoders.push(parts.get("text_encoder_2") ?? []);
   const title = basename(output).replace(/\.safetensors$/, "");
   const metadata = loraMetadata({ title, family: base.family, modules: [...parts.values()].flat(), madeOf });
   const hashed = Object.fromEntries(Object.entries(metadata).filter(([key]) => key.startsWith("ss_")));

@@ -101,7 +101,10 @@ export function describeScheduler(given: JsonObject): SchedulerConfig {
   };
 }
 
-/** The scheduler of a consistency model that was made from a model with another one: the same noise levels. */
-export function consistencyScheduler(given: SchedulerConfig, gridSteps: number): SchedulerConfig {
+/**
+ * The scheduler of a consistency model that was made from a model with another one: the same noise levels.
+ * @param gridSteps points of the grid that it was distilled on; the published LCM-LoRAs' unless told
+ */
+export function consistencyScheduler(given: SchedulerConfig, gridSteps = 50): SchedulerConfig {
   return { ...given, _class_name: "LCMScheduler", original_inference_steps: gridSteps };
 }
