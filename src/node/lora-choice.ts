@@ -1,24 +1,12 @@
-import type { BlockWeights } from "../adapters/block-weights.ts";
-import type { StepWeights } from "../adapters/step-weights.ts";
 import { UsageError } from "../errors.ts";
+import type { LoraChoice } from "../generate/chosen-loras.ts";
 import { parseLoraStrength } from "../generate/prompt/lora-strength.ts";
 import { resolveFile } from "./hub/models.ts";
 import { parseHubReference } from "./hub/reference.ts";
 import type { HubOptions } from "./hub/snapshot.ts";
 import { isFile, type LoraLibrary, loraName } from "./lora-files.ts";
 
-/** A LoRA's file and how strongly it is applied. */
-export interface LoraChoice {
-  readonly path: string;
-  /** Lambda in the U-Net, of any sign; where it changes with the steps, that of the first. */
-  readonly weight: number;
-  /** In the text encoders; as in the U-Net unless told. */
-  readonly textWeight?: number;
-  /** The U-Net's weight in each step, where it changes. */
-  readonly steps?: StepWeights;
-  /** Factors of its blocks (`parseBlockWeights`). */
-  readonly blocks?: BlockWeights;
-}
+export type { LoraChoice };
 
 /** A LoRA as people wrote it. */
 export interface GivenLora {

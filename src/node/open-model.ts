@@ -1,22 +1,26 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { blockFactors, idleParts } from "../adapters/block-weights.ts";
-import type { WeightedAdapter } from "../adapters/combine.ts";
-import type { ModelAdapter, PartAdapter } from "../adapters/load.ts";
-import type { StepWeights } from "../adapters/step-weights.ts";
+import type { ModelAdapter } from "../adapters/load.ts";
 import { UsageError } from "../errors.ts";
 import { openTensorFile } from "../formats/open-tensor-file.ts";
 import { unwrapStateDict } from "../formats/tensor-file.ts";
-import { type Model, type ModelPlace, modelFromFolder, type TextAdapters } from "../generate/model.ts";
+import {
+  type ChosenAdapter,
+  type LoraChoice,
+  readChosenLoras,
+  weightedAdapters,
+  weightedTextAdapters,
+} from "../generate/chosen-loras.ts";
+import { type Model, type ModelPlace, modelFromFolder } from "../generate/model.ts";
 import { type DiffusersModel, readDiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
 import { type OriginalOptions, readOriginalModel } from "../models/checkpoint/original/read-original.ts";
 import { wholeModel } from "../models/checkpoint/original/whole-model.ts";
-import { unetTable } from "../models/module-table.ts";
 import { findTokenizer } from "./find-tokenizer.ts";
-import type { LoraChoice } from "./lora-choice.ts";
 import { type ModelFolder, openModelFolder } from "./model-folder.ts";
 import { modelPlace } from "./model-place.ts";
 import { readLora } from "./read-lora.ts";
+
+export { type ChosenAdapter, weightedAdapters, weightedTextAdapters };
 
 /** A model's folder, opened and read but for its weights; close the folder when the last network is compiled. */
 export interface OpenedModel {
@@ -80,74 +84,19 @@ async function readSingleFile(folder: ModelFolder, path: string, options: OpenMo
   return wholeModel(model, await findTokenizer(path, tokenizer, env), replaced);
 }
 
-/** A LoRA that was read for a model, and how strongly it is applied. */
-export interface ChosenAdapter {
-  readonly path: string;
-  readonly adapter: ModelAdapter;
-  /** Lambda; where it changes with the steps, that of the first. */
-  readonly weight: number;
-  /** Lambda in each step, where it changes. */
-  readonly steps?: StepWeights;
-  /** What lambda is multiplied by in each layer of the U-Net; 1 unless told. */
-  readonly layer?: (path: string) => number;
-  /** Lambda in the text encoders; the U-Net's unless told. */
-  readonly textWeight?: number;
-  /** Parts among the block weights whose layers the LoRA does not change. */
-  readonly idleParts?: readonly string[];
-}
-
 /**
- * Reads LoRAs for a model's U-Net and text encoders.
+ * Reads LoRAs' files for a model's U-Net and text encoders.
  * @param known those that were read before, by path
  * @throws AdapterError naming the file and, where it can be told, its base, when one was made for another model; UsageError
  * when block weights do not fit the model
  */
-export async function readLoras(
+export function readLoras(
   files: DiffusersModel,
   choices: readonly LoraChoice[],
   known: ReadonlyMap<string, ModelAdapter> = new Map(),
 ): Promise<ChosenAdapter[]> {
-  if (choices.length === 0) return [];
-  const paths = unetTable(files.unet.config).modules.map(({ path }) => path);
-  const chosen: ChosenAdapter[] = [];
-  for (const { path, weight, textWeight = weight, steps, blocks } of choices) {
-    const factors = blocks === undefined ? undefined : blockFactors(blocks, paths);
-    const adapter = known.get(path) ?? (await readLora(path, files));
-    const changed = [...adapter.modules, ...adapter.changes].map((change) => change.path);
-    chosen.push({
-      path,
-      adapter,
-      weight,
-      textWeight: textWeight * (factors?.textEncoders ?? 1),
-      ...(steps === undefined ? {} : { steps }),
-      ...(factors === undefined ? {} : { layer: factors.layer }),
-      idleParts: blocks === undefined ? [] : idleParts(blocks, changed, paths),
-    });
-  }
-  return chosen;
+  return readChosenLoras(files, choices, readLora, known);
 }
-
-/** LoRAs with their lambdas, as networks take them: those of the first step, or of another one of so many. */
-export function weightedAdapters(
-  adapters: readonly ChosenAdapter[],
-  [index, count]: readonly [index: number, count: number] = [0, 1],
-): WeightedAdapter[] {
-  return adapters.map(({ adapter: { modules, changes }, weight, steps, layer }) => {
-    const lambda = steps === undefined ? weight : steps.at(index, count);
-    return { modules, changes, lambda: layer === undefined ? lambda : (path) => lambda * layer(path) };
-  });
-}
-
-/** The same of the text encoders, whose weights are those of all steps: a text is read once. */
-export function weightedTextAdapters(adapters: readonly ChosenAdapter[]): TextAdapters {
-  const of = (part: "textEncoder" | "textEncoder2"): WeightedAdapter[] =>
-    adapters
-      .filter(({ adapter }) => changesAny(adapter[part]))
-      .map(({ adapter, weight, textWeight = weight }) => ({ ...adapter[part], lambda: textWeight }));
-  return { textEncoder: of("textEncoder"), textEncoder2: of("textEncoder2") };
-}
-
-const changesAny = ({ modules, changes }: PartAdapter): boolean => modules.length + changes.length > 0;
 
 /** The model with LoRAs merged into its U-Net, weighted as for the first step, and into its text encoders. */
 export function adaptedModel({ files, place }: OpenedModel, adapters: readonly ChosenAdapter[]): Promise<Model> {
