@@ -1,4 +1,4 @@
-import { effect } from "@preact/signals";
+import { effect, untracked } from "@preact/signals";
 import type { Drawer, DrawRequest } from "../drawer.ts";
 import { exportSketch } from "../sketch/export-sketch.ts";
 import { atRest, drawInto, usualSeconds } from "./draw-into.ts";
@@ -7,7 +7,7 @@ import { accelerator, loadOffers, offers } from "./offers.ts";
 import { comparePane, mainPane } from "./pane.ts";
 import { randomSeed, settings } from "./settings.ts";
 import { watch } from "./trouble.ts";
-import { drawAgain, type Wanted, wanted } from "./wanted.ts";
+import { type Wanted, wanted } from "./wanted.ts";
 
 /** The outdated may go on for a part of the time that a picture takes, within these bounds. Milliseconds. */
 const patience = { least: 30, most: 200, part: 0.25 };
@@ -20,25 +20,25 @@ export function startStudio(drawer: Drawer, stop: AbortSignal): void {
   );
   const leave = [
     effect(() => {
-      // A sampler's or a model's change shows itself at once, also in what there is.
+      // Another model may have other LoRAs.
       void settings.model.value;
-      loadOffers(drawer, stop).catch(report);
+      untracked(() => loadOffers(drawer, stop).catch(report));
     }),
     effect(() => {
       const now = wanted.value;
-      if (now !== undefined) return following.want(now);
-      following.stop();
-      for (const pane of [mainPane, comparePane]) atRest(pane);
+      untracked(() => {
+        if (now !== undefined) return following.want(now);
+        following.stop();
+        for (const pane of [mainPane, comparePane]) atRest(pane);
+      });
     }),
   ];
   stop.addEventListener("abort", () => {
     for (const end of leave) end();
     following.stop();
   });
-  const back = (): void => {
-    loadOffers(drawer, stop).then(drawAgain, report);
-  };
-  watch(drawer, back, stop).catch(report);
+  // What it draws with then is told anew, so the picture is drawn anew, too.
+  watch(drawer, () => void loadOffers(drawer, stop).catch(report), stop).catch(report);
 }
 
 /** Draws what is wanted, then what stands beside it. */
