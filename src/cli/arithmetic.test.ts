@@ -96,6 +96,14 @@ describe("fourstep merge, extract and compare", () => {
     expect(JSON.parse(drawn.stdout)).toMatchObject({ sampler: "lcm", steps: 4, guidance: 1 });
   });
 
+  it("takes the rounding of an fp16 file for no change", async () => {
+    const [style, half] = [at("style.safetensors"), at("half")];
+    const merged = await run("merge", at("base"), "--add", style, "--type", "fp16", "--out", half);
+    const out = at("of-half.safetensors");
+    const extracted = await run("extract", half, at("base"), "--rank", "3", "--out", out);
+    expect(extracted).toMatchObject({ modules: merged["modules"], leftOut: [] });
+  });
+
   it("prints a table of blocks", async () => {
     const { code, stdout } = await runFourstep([
       "compare",

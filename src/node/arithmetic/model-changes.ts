@@ -1,4 +1,5 @@
 import { AdapterError } from "../../errors.ts";
+import { fromFloat32, toFloat32 } from "../../tensor/convert.ts";
 import { elementCount } from "../../tensor/tensor.ts";
 import { type Checkpoint, type PartName, partNames } from "./checkpoint.ts";
 import { pieceReader, ranges } from "./tensor-pieces.ts";
@@ -40,10 +41,12 @@ export async function otherChanges(fineTuned: Checkpoint, base: Checkpoint): Pro
   for (const [name, { entry }] of base.parameters) {
     if (layers.has(name) || !fineTuned.parameters.has(name)) continue;
     checkParameter(name, elementCount(entry.shape), fineTuned, base);
-    const [tuned, own] = [pieceReader(fineTuned.parameters.get(name)!), pieceReader(base.parameters.get(name)!)];
+    const [other, stored] = [fineTuned.parameters.get(name)!, base.parameters.get(name)!];
+    const [tuned, own] = [pieceReader(other), pieceReader(stored)];
+    const isSame = sameBut(other.entry.type, stored.entry.type);
     for (const [from, to] of ranges(entry.shape)) {
       const [a, b] = [await tuned(from, to), await own(from, to)];
-      if (a.every((x, i) => x === b[i])) continue;
+      if (isSame(a, b)) continue;
       changed.push(name);
       break;
     }
@@ -63,13 +66,34 @@ function checkParameter(name: string, elements: number, ...models: readonly Chec
   }
 }
 
+/** Zero throughout where the two differ by no more than the rounding to the type of one of them. */
 async function difference(name: string, fineTuned: Checkpoint, base: Checkpoint): Promise<Float64Array> {
-  const stored = base.parameters.get(name)!;
-  const [tuned, own] = [pieceReader(fineTuned.parameters.get(name)!), pieceReader(stored)];
+  const [other, stored] = [fineTuned.parameters.get(name)!, base.parameters.get(name)!];
+  const [tuned, own] = [pieceReader(other), pieceReader(stored)];
+  const isSame = sameBut(other.entry.type, stored.entry.type);
   const change = new Float64Array(elementCount(stored.entry.shape));
+  let changed = false;
   for (const [from, to] of ranges(stored.entry.shape)) {
     const [a, b] = [await tuned(from, to), await own(from, to)];
+    changed ||= !isSame(a, b);
     for (let i = 0; i < a.length; i++) change[from + i] = a[i]! - b[i]!;
   }
-  return change;
+  return changed ? change : change.fill(0);
+}
+
+type Numbers = Float32Array | Float64Array;
+
+/**
+ * Whether two tensors hold the same numbers, or one of them those of the other rounded to its type, as the fp16 file of a
+ * model and its base in fp32 do: a rounding is no change that was learned.
+ */
+function sameBut(a: string, b: string): (a: Numbers, b: Numbers) => boolean {
+  const round = a === b ? undefined : [a, b].find((type) => type === "float16" || type === "bfloat16");
+  const isEqual = (one: Numbers, other: Numbers): boolean => one.every((x, i) => x === other[i]);
+  if (round === undefined) return isEqual;
+  const rounded = (numbers: Numbers): Numbers => {
+    const tensor = { type: "float32", shape: [numbers.length], data: Float32Array.from(numbers) } as const;
+    return toFloat32(fromFloat32(tensor, round as "float16" | "bfloat16")).data;
+  };
+  return (one, other) => isEqual(rounded(one), rounded(other));
 }
