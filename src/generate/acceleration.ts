@@ -1,3 +1,4 @@
+import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import type { SamplerChoices } from "../samplers/request.ts";
 
@@ -108,4 +109,15 @@ const publishedLcmLoras: Readonly<Record<string, string>> = {
 /** The published LCM-LoRA of a family of models; undefined where there is none, as for Stable Diffusion 2.1. */
 export function publishedLcmLora(family: string): string | undefined {
   return Object.hasOwn(publishedLcmLoras, family) ? publishedLcmLoras[family] : undefined;
+}
+
+/** What makes a model draw in few steps: what it is itself, or else a LoRA that accelerates, if one is used. */
+export function accelerationOfModel(
+  { unet, scheduler }: Pick<DiffusersModel, "unet" | "scheduler">,
+  lora: AcceleratingLora | undefined,
+): Acceleration {
+  if (unet.config.guidanceWidth !== undefined) return "full";
+  const { _class_name: schedulerClass } = scheduler;
+  // A model that an LCM-LoRA was merged into comes with the scheduler for it.
+  return schedulerClass === "LCMScheduler" ? "lcm-lora" : (lora ?? "none");
 }

@@ -92,3 +92,18 @@ export function weightedTextAdapters(adapters: readonly ChosenAdapter[]): TextAd
 }
 
 const changesAny = ({ modules, changes }: PartAdapter): boolean => modules.length + changes.length > 0;
+
+/** What of a LoRA has no effect, one sentence each. */
+export function adapterWarnings({ adapter, idleParts = [] }: ChosenAdapter): readonly string[] {
+  const { name, matched, unmatched, leftOver } = adapter;
+  const total = matched + unmatched.length + leftOver.length;
+  const leftOut = (keys: readonly string[], reason: string): string[] =>
+    keys.length === 0
+      ? []
+      : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
+  return [
+    ...leftOut(unmatched, "the model lacks their layers"),
+    ...leftOut(leftOver, "they name no part of this model"),
+    ...idleParts.map((part) => `${name}: it changes no layer of "${part}", so that the weight there has no effect.`),
+  ];
+}

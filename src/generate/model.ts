@@ -8,7 +8,7 @@ import { AdapterError } from "../errors.ts";
 import { reshape } from "../graph/ops/structure.ts";
 import { constant, type FileSlice, fileConstant, type Value } from "../graph/value.ts";
 import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
-import { inPlaceParameters, readWeight } from "../models/checkpoint/parameters.ts";
+import { inPlaceParameters, type Parameters, readWeight, residentParameters } from "../models/checkpoint/parameters.ts";
 import type { StoredWeights } from "../models/checkpoint/stored-weights.ts";
 import type { ClipTextConfig } from "../models/clip.ts";
 import type { ParameterSource } from "../models/layers.ts";
@@ -54,8 +54,8 @@ export interface Model {
 
 /** How a runtime reaches a model's files, and what adapters make of them. */
 export interface ModelPlace {
-  /** The folder that the runtime is given. */
-  readonly folder: string;
+  /** The folder that the runtime is given; undefined where it reads no files, so that weights are taken into memory. */
+  readonly folder: string | undefined;
   /** Where a file of the model lies, relative to that folder; as the model calls it, unless told. */
   locate?(file: string): Promise<string>;
   /** For adapters that are too large to be held in memory as well as in the runtime. */
@@ -87,7 +87,7 @@ export async function modelFromFolder(
   const { name, autoencoder, tokenizer, zerosForEmptyPrompt, scheduler } = files;
   const inPlace = async <C>(part: { readonly config: C; readonly weights: StoredWeights }): Promise<Network<C>> => ({
     config: part.config,
-    source: (await inPlaceParameters(await located(part.weights, place))).source,
+    source: (await placedParameters(part.weights, place)).source,
   });
   return {
     name,
@@ -144,6 +144,11 @@ export async function textsFromFolder(
   return { textEncoder: network, second: { textEncoder: { config, source }, tokenizer: second.tokenizer } };
 }
 
+/** Weights where the runtime finds them. */
+async function placedParameters(weights: StoredWeights, place: ModelPlace): Promise<Parameters> {
+  return place.folder === undefined ? residentParameters(weights) : inPlaceParameters(await located(weights, place));
+}
+
 /** Weights whose files are named as the runtime finds them. */
 async function located(weights: StoredWeights, place: ModelPlace): Promise<StoredWeights> {
   if (place.locate === undefined) return weights;
@@ -167,7 +172,7 @@ async function adaptedSource(
   place: ModelPlace,
   adapters: readonly WeightedAdapter[],
 ): Promise<ParameterSource> {
-  const base = await inPlaceParameters(await located(weights, place));
+  const base = await placedParameters(weights, place);
   const merged = await mergedParameters(weights, place, adapters);
   const plain: ParameterSource = (name, shape) => {
     const own = merged.get(name);

@@ -51,6 +51,23 @@ export async function inPlaceParameters(weights: StoredWeights): Promise<Paramet
   });
 }
 
+/**
+ * Weights that are read into memory in the types that they are stored in, for runtimes that read no files; other types
+ * become float32 when the graph is compiled.
+ * @throws CheckpointError when a tensor is of a type that weights cannot have
+ */
+export async function residentParameters(weights: StoredWeights): Promise<Parameters> {
+  const tensors = new Map<string, Tensor>();
+  for (const [name, stored] of weights.tensors) {
+    if (isComputed(name)) continue;
+    tensors.set(
+      name,
+      isReadable(stored.entry) ? await readEntry(stored.source, stored.entry) : await readWeight(stored),
+    );
+  }
+  return tracked(weights.tensors, (_, name, shape) => cast(constant({ ...tensors.get(name)!, shape }), "float32"));
+}
+
 /** Weights in memory, float32, by the names that models ask for; `place` is what errors call their origin. */
 export function memoryParameters(tensors: ReadonlyMap<string, Tensor<"float32">>, place: string): Parameters {
   const named = new Map(
@@ -69,8 +86,10 @@ export async function loadWeights(weights: StoredWeights): Promise<Map<string, T
   return tensors;
 }
 
-function liesReady({ type, begin, strides }: TensorEntry): boolean {
-  return strides === undefined && readableInPlace.some((one) => one === type) && begin % storedBytes(type) === 0;
+const isReadable = ({ type }: TensorEntry): boolean => readableInPlace.some((one) => one === type);
+
+function liesReady(entry: TensorEntry): boolean {
+  return entry.strides === undefined && isReadable(entry) && entry.begin % storedBytes(entry.type) === 0;
 }
 
 /**

@@ -1,5 +1,10 @@
 import { UsageError } from "../../errors.ts";
-import { type AcceleratingLora, type Acceleration, publishedLcmLora } from "../../generate/acceleration.ts";
+import {
+  type AcceleratingLora,
+  type Acceleration,
+  accelerationOfModel,
+  publishedLcmLora,
+} from "../../generate/acceleration.ts";
 import { familyOf } from "../../generate/family.ts";
 import { parseLoraTags, tagName, writeLoraTag } from "../../generate/prompt/lora-tags.ts";
 import type { DiffusersModel } from "../../models/checkpoint/diffusers-folder.ts";
@@ -170,14 +175,10 @@ async function ownLora({ path, files }: LoraTarget, required: boolean): Promise<
 
 /** What makes a model draw in few steps, with these LoRAs. */
 export function accelerationOf(
-  { unet, scheduler }: Pick<DiffusersModel, "unet" | "scheduler">,
+  files: Pick<DiffusersModel, "unet" | "scheduler">,
   { accelerator }: Pick<ChosenLoras, "accelerator">,
 ): Acceleration {
-  if (unet.config.guidanceWidth !== undefined) return "full";
-  const { _class_name: schedulerClass } = scheduler;
-  // A model that an LCM-LoRA was merged into comes with the scheduler for it.
-  if (schedulerClass === "LCMScheduler") return "lcm-lora";
-  return accelerator?.kind ?? "none";
+  return accelerationOfModel(files, accelerator?.kind);
 }
 
 /** The hashes of LoRAs as pictures name them. */

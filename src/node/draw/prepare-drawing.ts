@@ -2,28 +2,24 @@ import { randomInt } from "node:crypto";
 import type { SchedulerConfig } from "../../diffusion/scheduler-config.ts";
 import { UsageError } from "../../errors.ts";
 import type { Acceleration } from "../../generate/acceleration.ts";
+import { adapterWarnings } from "../../generate/chosen-loras.ts";
 import type { PromptReading } from "../../generate/conditioning.ts";
 import type { Model } from "../../generate/model.ts";
-import { type DrawingPlan, planDrawing, planWarnings } from "../../generate/plan.ts";
+import { planWarnings } from "../../generate/plan.ts";
+import { planSampling, type SamplingWishes } from "../../generate/plan-sampling.ts";
 import type { LearnedWord } from "../../generate/prompt/learned-words.ts";
+import { promptWarnings } from "../../generate/prompt/prompt-warnings.ts";
 import type { PromptSyntax } from "../../generate/prompt/syntax.ts";
 import type { Size } from "../../generate/size.ts";
-import { samplerForStrength } from "../../generate/strength.ts";
-import { type NamedSampler, samplerOfConfig } from "../../samplers/names.ts";
-import type { SamplerChoices } from "../../samplers/request.ts";
 import type { Sampler } from "../../samplers/sampler.ts";
 import { loraName } from "../lora-files.ts";
 import type { ChosenAdapter } from "../open-model.ts";
 import type { Accelerator } from "./choose-loras.ts";
 import { type GivenStart, planStart, readStart, type StartWishes } from "./given-start.ts";
 import type { Drawing, PicturedLoras } from "./picture-settings.ts";
-import { promptWarnings } from "./prompt-warnings.ts";
 
 /** What is to be drawn; what is left out is chosen to suit the model. */
-export interface DrawingWishes extends StartWishes {
-  readonly sampler?: NamedSampler;
-  readonly steps?: number;
-  readonly guidance?: number;
+export interface DrawingWishes extends StartWishes, SamplingWishes {
   readonly negative?: string;
   readonly promptSyntax: PromptSyntax;
   readonly clipSkip: number;
@@ -72,21 +68,9 @@ export async function prepareDrawing(
   prompt: string,
   wishes: DrawingWishes,
 ): Promise<PreparedDrawing> {
-  const { sampler: named, steps, guidance: guidanceScale, negative: negativePrompt = "" } = wishes;
-  // A model without acceleration is best drawn as its scheduler says.
-  const samplerName = named?.name ?? (acceleration === "none" ? samplerOfConfig(config) : undefined);
-  const plan = planDrawing(
-    {
-      ...(samplerName === undefined ? {} : { sampler: samplerName }),
-      ...(steps === undefined ? {} : { steps }),
-      ...(guidanceScale === undefined ? {} : { guidanceScale }),
-    },
-    acceleration,
-  );
+  const { negative: negativePrompt = "" } = wishes;
   const startPlan = planStart(wishes);
-  const { strength, rule } = startPlan ?? { strength: 1, rule: "keep" };
-  const request = { config, steps: plan.steps, strength, choices: choicesOf(plan, named, acceleration) };
-  const sampler = samplerForStrength(plan.sampler, request, rule);
+  const { plan, choices, sampler } = planSampling(config, acceleration, wishes, startPlan);
   if (sampler.adaptive === true && adapters.some((adapter) => adapter.steps !== undefined)) {
     throw new UsageError(
       `${plan.sampler} finds its steps itself, so that a LoRA's weight cannot change with them; choose another sampler.`,
@@ -103,7 +87,7 @@ export async function prepareDrawing(
     embeddings: learnedWords.map(({ word }) => word),
     loras: adapters.map(({ path, weight }) => ({ name: loraName(path), weight })),
     picturedLoras,
-    choices: request.choices,
+    choices,
     promptSyntax: wishes.promptSyntax,
     size,
     seed: wishes.seed ?? randomInt(seeds),
@@ -122,28 +106,4 @@ export async function prepareDrawing(
           `${accelerator.name} is ${accelerator.kind === "lcm-lora" ? "an LCM-LoRA" : accelerator.kind.title}: ${plan.sampler}, ${plan.steps} ${plan.steps === 1 ? "step" : "steps"}, guidance ${plan.guidanceScale}.`,
         ];
   return { drawing, sampler, start, reading, warnings, notes };
-}
-
-/** What was chosen with the sampler's name, or else how the authors of a LoRA set that sampler. */
-function choicesOf(
-  { sampler }: DrawingPlan,
-  named: NamedSampler | undefined,
-  acceleration: Acceleration,
-): SamplerChoices {
-  const authors = typeof acceleration === "object" && acceleration.sampler === sampler ? acceleration.choices : {};
-  return { ...authors, ...named?.choices };
-}
-
-function adapterWarnings({ adapter, idleParts = [] }: ChosenAdapter): string[] {
-  const { name, matched, unmatched, leftOver } = adapter;
-  const total = matched + unmatched.length + leftOver.length;
-  const leftOut = (keys: readonly string[], reason: string): string[] =>
-    keys.length === 0
-      ? []
-      : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
-  return [
-    ...leftOut(unmatched, "the model lacks their layers"),
-    ...leftOut(leftOver, "they name no part of this model"),
-    ...idleParts.map((part) => `${name}: it changes no layer of "${part}", so that the weight there has no effect.`),
-  ];
 }

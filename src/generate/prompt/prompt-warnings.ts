@@ -1,9 +1,9 @@
-import type { PromptReading } from "../../generate/conditioning.ts";
-import type { Model } from "../../generate/model.ts";
-import { promptEditing } from "../../generate/prompt/a1111-syntax.ts";
-import { encoderWords, withoutLearnedWords } from "../../generate/prompt/learned-words.ts";
-import { parsePrompt, promptWords } from "../../generate/prompt/syntax.ts";
-import { unknownWords } from "../../generate/unknown-words.ts";
+import type { PromptReading } from "../conditioning.ts";
+import type { Model } from "../model.ts";
+import { unknownWords } from "../unknown-words.ts";
+import { promptEditing } from "./a1111-syntax.ts";
+import { encoderWords, withoutLearnedWords } from "./learned-words.ts";
+import { parsePrompt, promptWords } from "./syntax.ts";
 
 /** What about a prompt will disappoint, one sentence each. @throws UsageError when it is not of its syntax */
 export function promptWarnings(
