@@ -1,9 +1,7 @@
 import type { AdapterRole } from "./dialect.ts";
 
-/** Endings that LyCORIS gives to the tensors of adapters that are no plain LoRAs; most dialects that have a dot share them. */
-export const lycorisEndings: Readonly<Record<string, AdapterRole>> = {
-  ".lora_mid.weight": "mid",
-  ".dora_scale": "doraScale",
+/** Endings of the factors of LoHa and LoKr, which LyCORIS and PEFT share. */
+export const factorEndings: Readonly<Record<string, AdapterRole>> = {
   ".hada_w1_a": "hadamard1A",
   ".hada_w1_b": "hadamard1B",
   ".hada_t1": "hadamard1Core",
@@ -17,6 +15,13 @@ export const lycorisEndings: Readonly<Record<string, AdapterRole>> = {
   ".lokr_w2_a": "kronecker2A",
   ".lokr_w2_b": "kronecker2B",
   ".lokr_t2": "kronecker2Core",
+};
+
+/** Endings that LyCORIS gives to the tensors of adapters that are no plain LoRAs; most dialects that have a dot share them. */
+export const lycorisEndings: Readonly<Record<string, AdapterRole>> = {
+  ".lora_mid.weight": "mid",
+  ".dora_scale": "doraScale",
+  ...factorEndings,
   ".diff": "difference",
   ".diff_b": "biasDifference",
   ".w_norm": "normWeight",

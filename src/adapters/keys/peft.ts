@@ -1,11 +1,13 @@
 import { originalUNetPaths } from "../../models/checkpoint/original/unet-names.ts";
 import type { ModuleShape } from "../targets.ts";
 import { type Dialect, spellEach, withoutTextModel } from "./dialect.ts";
+import { factorEndings } from "./endings.ts";
 
 const dotted = spellEach((path) => path, withoutTextModel);
 
 /** The name of an adapter, where PEFT keeps it in the keys. */
-const adapterName = /\.(lora_[AB]|lora_magnitude_vector)\.(?!(?:weight|bias)$)[^.]+(?=$|\.(?:weight|bias)$)/;
+const adapterName =
+  /\.(lora_[AB]|lora_magnitude_vector|hada_\w+|lokr_\w+)\.(?!(?:weight|bias)$)[^.]+(?=$|\.(?:weight|bias)$)/;
 
 /** Dotted paths with PEFT's `lora_A` and `lora_B`; alpha stands in the metadata or in `adapter_config.json`. */
 export const peft: Dialect = {
@@ -42,6 +44,7 @@ export const peft: Dialect = {
     ".lora_magnitude_vector": "magnitude",
     ".lora_magnitude_vector.weight": "magnitude",
     ".alpha": "alpha",
+    ...factorEndings,
   },
   canonical: (key) => key.replace(adapterName, ".$1"),
   spell: (modules: readonly ModuleShape[]): ReadonlyMap<string, string> => {

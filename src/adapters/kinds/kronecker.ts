@@ -25,7 +25,7 @@ interface Factor {
 
 /**
  * LoKr (Yeh et al. 2023): the Kronecker product `w1 x w2`, `W[a b, c d, h, w] = w1[a, c] w2[b, d, h, w]`. Either factor may
- * be a product of two, and the second in Tucker's form; only then `alpha / rank` scales it.
+ * be a product of two, and the second in Tucker's form.
  */
 export const kronecker: AdapterKind = {
   name: "LoKr",
@@ -45,7 +45,7 @@ export const kronecker: AdapterKind = {
     if (!fits) throw misfit(module);
     const rank = first.rank === undefined ? second.rank : first.rank;
     const alpha = rank === undefined ? undefined : alphaOf(module, rank);
-    const scale = rank === undefined || alpha === undefined ? 1 : alpha / rank;
+    const scale = rank === undefined || alpha === undefined ? scaleOfWhole(module) : alpha / rank;
     const parts = [...first.parts, ...second.parts];
     return {
       changes: [
@@ -79,6 +79,11 @@ export const kronecker: AdapterKind = {
     };
   },
 };
+
+/** LyCORIS scales whole factors by nothing; PEFT does by its configuration, and has no tensor for alpha. */
+function scaleOfWhole({ tensors, alphaRule, model }: ModuleTensors): number {
+  return tensors.has("alpha") ? 1 : alphaRule(model.path, 1);
+}
 
 type FactorRoles = readonly ["kronecker1" | "kronecker2", "kronecker1A" | "kronecker2A", "kronecker1B" | "kronecker2B"];
 

@@ -82,12 +82,18 @@ export function misfit({ file, model, keys, tensors }: ModuleTensors): AdapterEr
   const parts = [...keys.keys()].filter((role) => role !== "alpha");
   const written = parts.map((role, i) => {
     const { shape, type } = tensors.get(role)!;
-    const name = partNames[role] ?? keys.get(role)!.split(/[./]/).at(-1)!;
+    const name = partNames[role] ?? tensorName(keys.get(role)!);
     return `${name} ${i === 0 ? "is " : ""}[${shape.join(", ")}] (${type})`;
   });
   return new AdapterError(
     `${file}: module ${model.path} has a weight of [${model.weight.join(", ")}] in this model, but the file's ${joined(written)}; it was made for another model, or is damaged.`,
   );
+}
+
+/** The end of a key that names the tensor, as its program calls it. */
+function tensorName(key: string): string {
+  const [name = "", owner] = key.split(".").reverse();
+  return name === "weight" && owner !== undefined ? owner : name;
 }
 
 const partNames: Readonly<Partial<Record<AdapterRole, string>>> = {
