@@ -123,6 +123,7 @@ describe("fourstep merge, extract and compare", () => {
     [["merge", "base", "--add", `${style}:much`, "--out", "x"], /weight must be a number/],
     [["merge", "base", "--add", style, "--out", "x.safetensors"], /is a folder, so its result is one/],
     [["merge", "base", "--add", style, "--rank", "3", "--out", "x"], /--rank is for LoRAs/],
+    [["merge", "base", "--add", style, "--factors", "--out", "x"], /--factors is for merging LoRAs/],
     [["merge", "base", "--add", style, "--density", "0.5", "--out", "x"], /--density has no meaning/],
     [["merge", "base", "--add", style, "--method", "slerp", "--out", "x"], /slerp goes between two models/],
     [["merge", "base", "--add", style, "--method", "ties", "--density", "0", "--out", "x"], /density is 0/],

@@ -30,6 +30,7 @@ export interface MergeCommandOptions {
   readonly seed: number;
   readonly election: SignElection;
   readonly rank?: number;
+  readonly factors?: boolean;
   readonly type?: FileType;
   readonly model?: string;
   readonly out: string;
@@ -60,7 +61,11 @@ export async function mergeVectors(given: string, options: MergeCommandOptions, 
 }
 
 function checkOptions(base: VectorOperand, terms: readonly VectorOperand[], options: MergeCommandOptions): void {
-  const { method, density, rank, model } = options;
+  const { method, density, rank, model, factors } = options;
+  if (factors === true && (base.isModel || method === "slerp" || rank !== undefined)) {
+    const reason = base.isModel ? "a whole model" : method === "slerp" ? "--method slerp" : "--rank";
+    throw new UsageError(`--factors is for merging LoRAs to their own rank, not for ${reason}; leave it out.`);
+  }
   if (terms.length === 0 && rank === undefined)
     throw new UsageError("name at least one file with --add or --subtract.");
   if (base.isModel && rank !== undefined) throw new UsageError("--rank is for LoRAs, but the result is a whole model.");
@@ -168,6 +173,7 @@ async function mergeIntoLora(
       seed: options.seed,
       election: options.election,
       ...(options.rank === undefined ? {} : { rank: options.rank }),
+      factors: options.factors ?? false,
       type: fileTypes[options.type ?? "fp16"],
       output: options.out,
       signal: context.signal,

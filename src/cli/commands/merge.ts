@@ -38,6 +38,7 @@ export const mergeCommand: CliCommand = (program: Command, context: CliContext) 
         .default("total"),
     )
     .option("--rank <r>", "rank of a merged LoRA (default: exact where the method allows it)", wholeNumber(1, 65536))
+    .option("--factors", "merge the A's and the B's of LoRAs apart, as PEFT does; this brings in cross terms")
     .addOption(
       new Option("--type <type>", "type of the weights (default: the base's; of a LoRA fp16)").choices([
         "fp16",

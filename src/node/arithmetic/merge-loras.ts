@@ -1,6 +1,7 @@
 import { distance, innerProduct } from "../../adapters/arithmetic/inner-product.ts";
 import { distanceToChange, loraOfChange, reduceRank } from "../../adapters/arithmetic/low-rank-svd.ts";
 import { mergeArrays } from "../../adapters/arithmetic/merge-changes.ts";
+import { mergeFactors } from "../../adapters/arithmetic/merge-factors.ts";
 import { slerpFactors } from "../../adapters/arithmetic/slerp.ts";
 import { concatenateRanks, type WeightedModule } from "../../adapters/combine.ts";
 import { type LoraModule, loraDelta, loraRank, loraWeightShape } from "../../adapters/lora.ts";
@@ -23,6 +24,8 @@ export interface WeightedLora {
 export interface LoraMerge extends ModelMergeOptions {
   /** Rank of each module: without it linear sums are exact, and others have the largest rank of what they are made of. */
   readonly rank?: number;
+  /** Merges A's and B's apart, as PEFT does. */
+  readonly factors?: boolean;
   readonly type: SaveOptions["type"];
   readonly output: string;
   readonly signal?: AbortSignal;
@@ -98,6 +101,11 @@ async function mergeModule(
 ): Promise<MergedModule> {
   const { method, rank } = merge;
   const present = group.filter((one) => one !== undefined);
+  const seed = seedOf(`${part}/${path}.weight`, merge.seed);
+  if (merge.factors === true && method !== "slerp") {
+    const module = roundedModule(await mergeFactors(path, present, { ...merge, method, seed }), merge.type);
+    return { module, square: innerProduct(module, module), errorSquare: 0 };
+  }
   if (method === "linear" || method === "slerp") {
     const exact = concatenateRanks(path, method === "slerp" ? onSphere(group) : present);
     const wanted = rank === undefined || rank >= loraRank(exact) ? exact : reduceRank(exact, { rank }).module;
@@ -107,7 +115,6 @@ async function mergeModule(
   const shape = loraWeightShape(present[0]!.module);
   const changes = present.map(({ module }) => loraDelta(module).data);
   const weights = present.map(({ lambda }) => lambda);
-  const seed = seedOf(`${part}/${path}.weight`, merge.seed);
   const change = await mergeArrays(changes, weights, { ...merge, method, seed });
   const wantedRank = rank ?? Math.max(...present.map(({ module }) => loraRank(module)));
   const found = loraOfChange(path, { type: "float64", shape, data: change }, { rank: wantedRank });
