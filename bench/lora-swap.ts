@@ -205,6 +205,20 @@ const undone = await output(session);
 line(`after all exchanges, outputs that differ from the base's: ${undone.filter((x, i) => x !== plain[i]).length}`);
 const again = await step(session);
 columns("a step without adapters, again", again, ratio(again));
+// Turn by turn, for the machine's speed changes by more than what is looked for.
+const beside = await compile(merged(adapters));
+const ratios: number[] = [];
+for (let i = 0; i < 4 * steps; i++) {
+  const [, own] = await timed(() => session.run(feeds));
+  const [, adapted] = await timed(() => beside.run(feeds));
+  if (i > 0) ratios.push(adapted.processor / own.processor);
+}
+ratios.sort((a, b) => a - b);
+const quantile = (share: number): string => ratios[Math.round(share * (ratios.length - 1))]!.toFixed(3);
+line(
+  `steps by turns, merged over base, processor time: median ${quantile(0.5)}, quartiles ${quantile(0.25)} to ${quantile(0.75)}`,
+);
+await beside.dispose();
 const [slotted, slotCompile] = await timed(() => compile(base, session, slots.rule));
 columns("slots: compiling, once", slotCompile, "in all");
 const slotStep = await step(slotted, slots.inputs);
