@@ -3,6 +3,7 @@ import { UsageError } from "../errors.ts";
 import { parseJsonObject } from "../formats/json.ts";
 import { allocatorIsUnset, endWithStandIn, restartWithAllocator } from "../node/allocator.ts";
 import type { RunOutcome } from "../node/jobs/run-training.ts";
+import { keptOf } from "../training/choice.ts";
 import { parseTrainingConfig, parseTrainingKind, type TrainingKind } from "../training/config/parse.ts";
 import { encodeLogEntry } from "../training/log.ts";
 import type { CliContext } from "./command.ts";
@@ -38,9 +39,11 @@ export async function trainModel(word: string, options: TrainOptions, context: C
       signal,
       onNotice: (sentence) => display.notice(sentence),
       onProgress: (what, done, total) => display.preparing(what, done, total),
-      onStep: (entry, plan) => {
-        if (options.json) stdout.write(encodeLogEntry(entry));
-        display.step(entry, plan);
+      onStep: (entry, plan, choice) => {
+        // The line of the last step says what the run kept.
+        const kept = entry.step === plan.steps ? keptOf(choice) : undefined;
+        if (options.json) stdout.write(encodeLogEntry(entry, kept));
+        display.step(entry, plan, choice);
       },
     });
   } finally {
@@ -48,6 +51,7 @@ export async function trainModel(word: string, options: TrainOptions, context: C
     if (signal.aborted && outcome?.stopped !== false)
       stderr.write(`what was done is saved; go on with: ${resumeCommand(kind, options)}\n`);
   }
+  if (outcome.kept !== undefined) stderr.write(`${outcome.kept.reason}\n`);
   stderr.write(`report: ${outcome.report}\n`);
   const results = options.json ? stderr : stdout;
   for (const file of outcome.files) results.write(`${file}\n`);

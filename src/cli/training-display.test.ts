@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { noChoice } from "../training/choice.ts";
 import type { LogEntry } from "../training/log.ts";
 import type { TrainingPlan } from "../training/loop.ts";
 import { TrainingDisplay } from "./training-display.ts";
@@ -34,7 +35,7 @@ test("in a file, a line every half minute and one at the end, and no preparation
     [4, 31_100],
   ] as const) {
     file.now = now;
-    file.display.step(entry(step), plan);
+    file.display.step(entry(step), plan, noChoice);
   }
   file.display.end();
   const lines = file.text().trimEnd().split("\n");
@@ -48,7 +49,7 @@ test("on a terminal, one line that changes, cut to its width; notices stay above
   terminal.display.preparing("checking pictures", 3, 9000);
   expect(terminal.text()).toBe("\r\u001b[2Kchecking pictures 3/9,000");
   terminal.now = 1000;
-  terminal.display.step(entry(1), plan);
+  terminal.display.step(entry(1), plan, noChoice);
   const line = terminal.text().split("\u001b[2K").at(-1)!;
   expect(line).toHaveLength(59);
   terminal.display.notice("saved");

@@ -1,3 +1,4 @@
+import type { Choice } from "../training/choice.ts";
 import type { LogEntry } from "../training/log.ts";
 import type { TrainingPlan } from "../training/loop.ts";
 import { group, progressLine } from "../training/progress.ts";
@@ -42,14 +43,15 @@ export class TrainingDisplay {
   }
 
   /** A step is done. */
-  step(entry: LogEntry, { steps }: TrainingPlan): void {
+  step(entry: LogEntry, { steps }: TrainingPlan, choice: Choice): void {
     this.entries.push(entry);
     if (this.entries.length > keptEntries) this.entries.shift();
     const last = entry.step === steps;
+    const options = { steps, barWidth, choice };
     if (this.stream.isTTY === true) {
-      if (last || this.isDue(terminalPauseMs)) this.draw(progressLine(this.entries, { steps, barWidth }));
+      if (last || this.isDue(terminalPauseMs)) this.draw(progressLine(this.entries, options));
     } else if (last || this.isDue(filePauseMs)) {
-      this.stream.write(`${progressLine(this.entries, { steps, barWidth })}\n`);
+      this.stream.write(`${progressLine(this.entries, options)}\n`);
     }
   }
 

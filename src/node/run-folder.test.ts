@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CheckpointError, UsageError } from "../errors.ts";
 import type { JsonObject } from "../formats/json.ts";
+import { type Choice, noChoice, withMeasurement } from "../training/choice.ts";
 import { layParametersOut, type TrainingState } from "../training/engine.ts";
 import { decodeLog, type LogEntry } from "../training/log.ts";
 import { openRunFolder, type RunFolder } from "./run-folder.ts";
@@ -54,7 +55,7 @@ describe("run folder", () => {
     const names = (await readdir(path)).filter((name) => name.endsWith(".safetensors"));
     expect(names).toEqual(["state-00000004.safetensors", "state-00000006.safetensors"]);
     await using folder = await open(true);
-    expect(await folder.resume(layout)).toEqual({ state: stateAt(6), damaged: [] });
+    expect(await folder.resume(layout)).toEqual({ state: stateAt(6), choice: noChoice, damaged: [] });
     expect(await logged()).toEqual([1, 2, 3, 4, 5, 6]);
     await folder.log(entryAt(7));
     expect(await logged()).toEqual([1, 2, 3, 4, 5, 6, 7]);
@@ -96,7 +97,7 @@ describe("run folder", () => {
     await writeFile(join(path, "state-00000008.safetensors"), "half");
     await writeFile(join(path, ".state-00000008.json.12ab.part"), "half");
     await using folder = await open(true);
-    expect(await folder.resume(layout)).toEqual({ state: stateAt(6), damaged: [] });
+    expect(await folder.resume(layout)).toEqual({ state: stateAt(6), choice: noChoice, damaged: [] });
     expect((await readdir(path)).filter((name) => name.includes("00000008"))).toEqual([]);
   });
 
@@ -127,8 +128,54 @@ describe("run folder", () => {
       await folder.log(entryAt(1));
     }
     await using folder = await open(false, { rate: 5 });
-    expect(await folder.resume(layout)).toEqual({ state: undefined, damaged: [] });
+    expect(await folder.resume(layout)).toEqual({ state: undefined, choice: noChoice, damaged: [] });
     expect(await logged()).toEqual([]);
+  });
+
+  /** Measures 8, 5, 7, 4 after steps 2, 4, 6, 8, with a checkpoint at each but the last, which a kill cut off. */
+  async function makeMeasuredRun(): Promise<void> {
+    await using folder = await open(false);
+    await folder.resume(layout);
+    let choice: Choice = noChoice;
+    for (const [step, measure] of [
+      [2, 8],
+      [4, 5],
+      [6, 7],
+      [8, 4],
+    ] as const) {
+      const measurement = { step, distances: [measure, measure] };
+      choice = withMeasurement(choice, measurement);
+      if (choice.best === measurement) await folder.keepBest(step, stateAt(step).ema!);
+      if (step < 8) await folder.save(stateAt(step), layout, choice);
+    }
+  }
+  const bestFiles = async (): Promise<string[]> => (await readdir(path)).filter((name) => name.startsWith("best-"));
+
+  test("keeps the best weights that checkpoints name, and forgets those of steps that were never saved", async () => {
+    await makeMeasuredRun();
+    expect(await bestFiles()).toEqual(["best-00000004.safetensors", "best-00000008.safetensors"]);
+    await using folder = await open(true);
+    const { state, choice, damaged } = await folder.resume(layout);
+    expect({ step: state?.step, damaged }).toEqual({ step: 6, damaged: [] });
+    expect(choice).toEqual({
+      best: { step: 4, distances: [5, 5] },
+      last: { step: 6, distances: [7, 7] },
+      count: 3,
+      worse: 1,
+      warned: false,
+    });
+    expect(await bestFiles()).toEqual(["best-00000004.safetensors"]);
+    expect(await folder.readBest(4, layout)).toEqual(stateAt(4).ema);
+  });
+
+  test("begins the choice anew, saying so, where the best weights are gone", async () => {
+    await makeMeasuredRun();
+    await truncate(join(path, "best-00000004.safetensors"), 100);
+    await using folder = await open(true);
+    const { state, choice, damaged } = await folder.resume(layout);
+    expect({ step: state?.step, choice }).toEqual({ step: 6, choice: noChoice });
+    expect(damaged).toHaveLength(1);
+    expect(damaged[0]).toContain("the best is chosen anew from step 6 on");
   });
 
   test("refuses to be used before resume and after close", async () => {

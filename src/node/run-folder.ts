@@ -3,10 +3,12 @@ import { type FileHandle, mkdir, open, readdir, readFile, rm } from "node:fs/pro
 import { join } from "node:path";
 import { CheckpointError, FormatError, UsageError } from "../errors.ts";
 import { openFileSource, writeFileAtomically } from "../formats/file-source.node.ts";
-import { integerField, type JsonObject, parseJsonObject, stringField } from "../formats/json.ts";
+import { field, integerField, type JsonObject, parseJsonObject, stringField } from "../formats/json.ts";
+import { type Choice, decodeChoice, encodeChoice, noChoice } from "../training/choice.ts";
 import type { ParameterLayout, TrainingState } from "../training/engine.ts";
 import { encodeLogEntry, type LogEntry, truncateLog } from "../training/log.ts";
 import { decodeTrainingState, encodeTrainingState, requireSameConfig } from "../training/resume.ts";
+import { forgetBestWeights, readBestWeights, writeBestWeights } from "./best-weights.ts";
 import { acquireLock } from "./run-lock.ts";
 
 /** Names of what a run folder holds. */
@@ -31,6 +33,8 @@ export interface RunFolderOptions {
 export interface ResumePoint {
   /** Undefined where the run begins. */
   readonly state: TrainingState | undefined;
+  /** What was measured best until then. */
+  readonly choice: Choice;
   /** One sentence for each checkpoint that could not be used. */
   readonly damaged: readonly string[];
 }
@@ -44,8 +48,15 @@ export interface RunFolder extends AsyncDisposable {
    * @throws CheckpointError when there are checkpoints and none is intact, or they are another network's.
    */
   resume(layout: ParameterLayout): Promise<ResumePoint>;
-  /** Writes a checkpoint and removes those before the last two. */
-  save(state: TrainingState, layout: ParameterLayout): Promise<void>;
+  /** Writes a checkpoint and removes those before the last two, and best weights that none of them names. */
+  save(state: TrainingState, layout: ParameterLayout, choice?: Choice): Promise<void>;
+  /** Keeps the weights that were measured best after a step; a checkpoint whose choice names the step keeps them for good. */
+  keepBest(step: number, weights: Float32Array): Promise<void>;
+  /**
+   * The weights that were kept at a step.
+   * @throws FormatError when they are missing or damaged
+   */
+  readBest(step: number, layout: ParameterLayout): Promise<Float32Array>;
   /** Appends a line to the log. */
   log(entry: LogEntry): Promise<void>;
   /** Closes the log and lets go of the folder. */
@@ -85,11 +96,13 @@ export async function openRunFolder(path: string, options: RunFolderOptions): Pr
       log = await open(join(path, runFiles.log), "a");
       return point;
     },
-    async save(state: TrainingState, layout: ParameterLayout): Promise<void> {
+    async save(state: TrainingState, layout: ParameterLayout, choice: Choice = noChoice): Promise<void> {
       // The log first, so that no checkpoint is ahead of it.
       await openedLog().sync();
-      await writeCheckpoint(path, state, layout);
+      await writeCheckpoint(path, state, layout, choice);
     },
+    keepBest: (step, weights) => writeBestWeights(path, step, weights),
+    readBest: (step, layout) => readBestWeights(path, step, layout.length),
     async log(entry: LogEntry): Promise<void> {
       await openedLog().appendFile(encodeLogEntry(entry));
     },
@@ -136,12 +149,18 @@ function checkpointPath(path: string, step: number, end: "json" | "safetensors")
 }
 
 /** The state's file goes first and the small one that vouches for it (bytes, SHA-256) second. */
-async function writeCheckpoint(path: string, state: TrainingState, layout: ParameterLayout): Promise<void> {
+async function writeCheckpoint(
+  path: string,
+  state: TrainingState,
+  layout: ParameterLayout,
+  choice: Choice,
+): Promise<void> {
   const bytes = encodeTrainingState(state, layout);
   await writeFileAtomically(checkpointPath(path, state.step, "safetensors"), bytes);
-  const voucher = { step: state.step, bytes: bytes.length, sha256: sha256Of(bytes) };
+  const voucher = { step: state.step, bytes: bytes.length, sha256: sha256Of(bytes), choice: encodeChoice(choice) };
   await writeFileAtomically(checkpointPath(path, state.step, "json"), `${JSON.stringify(voucher)}\n`);
   for (const step of (await checkpointSteps(path)).slice(checkpointsKept)) await removeCheckpoint(path, step);
+  await forgetOtherBest(path);
 }
 
 async function removeCheckpoint(path: string, step: number): Promise<void> {
@@ -156,6 +175,43 @@ function sha256Of(bytes: Uint8Array): string {
   return hash.digest("hex");
 }
 
+/** What was measured best when a checkpoint was written. */
+async function choiceAt(path: string, step: number): Promise<Choice> {
+  const voucherPath = checkpointPath(path, step, "json");
+  const voucher = parseJsonObject(await readFile(voucherPath, "utf8"), voucherPath);
+  const choice = field(voucher, "choice");
+  // Checkpoints of runs that measured nothing, and of older ones, have none.
+  return choice === undefined ? noChoice : decodeChoice(choice, voucherPath);
+}
+
+/** The choice of a checkpoint; it begins anew, and `damaged` says so, where the best weights are gone. */
+async function intactChoice(path: string, step: number, layout: ParameterLayout, damaged: string[]): Promise<Choice> {
+  const choice = await choiceAt(path, step);
+  if (choice.best === undefined) return choice;
+  try {
+    await readBestWeights(path, choice.best.step, layout.length);
+    return choice;
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    damaged.push(`${cause.message}; the best is chosen anew from step ${step} on`);
+    return noChoice;
+  }
+}
+
+/** Removes best weights that no checkpoint names: those that were surpassed, and those of steps that a killed run had not saved. */
+async function forgetOtherBest(path: string): Promise<void> {
+  const named = new Set<number>();
+  for (const step of await checkpointSteps(path)) {
+    // A damaged voucher names none; its checkpoint is passed over anyway.
+    const choice = await choiceAt(path, step).catch((cause: unknown) => {
+      if (cause instanceof FormatError) return noChoice;
+      throw cause;
+    });
+    if (choice.best !== undefined) named.add(choice.best.step);
+  }
+  await forgetBestWeights(path, named);
+}
+
 async function newestIntact(path: string, layout: ParameterLayout): Promise<ResumePoint> {
   const steps = await checkpointSteps(path);
   await removeLeftovers(path, steps);
@@ -163,14 +219,19 @@ async function newestIntact(path: string, layout: ParameterLayout): Promise<Resu
   for (const [index, step] of steps.entries()) {
     try {
       const state = await readCheckpoint(path, step, layout);
+      const choice = await intactChoice(path, step, layout, damaged);
       for (const useless of steps.slice(0, index)) await removeCheckpoint(path, useless);
-      return { state, damaged };
+      await forgetOtherBest(path);
+      return { state, choice, damaged };
     } catch (cause) {
       if (!(cause instanceof FormatError)) throw cause;
       damaged.push(cause.message);
     }
   }
-  if (damaged.length === 0) return { state: undefined, damaged };
+  if (damaged.length === 0) {
+    await forgetBestWeights(path, new Set());
+    return { state: undefined, choice: noChoice, damaged };
+  }
   throw new CheckpointError(
     `${path}: none of its ${damaged.length} checkpoints can be read (${damaged.join("; ")}); delete the folder to begin anew`,
   );

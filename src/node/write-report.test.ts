@@ -15,7 +15,7 @@ test("a run's folder gives its report", async () => {
       await folder.log({ step, loss: 0.5, rate: 1, gradientNorm: 1, pictures: 4, milliseconds: 9, metrics: {} });
     }
     await saveSampleSheet(path, 2, Uint8Array.from([9, 9, 9]));
-    const report = await writeReport(path, "My run", "a fox");
+    const report = await writeReport(path, "My run", "a fox", undefined);
     expect(report).toBe(join(path, "report.html"));
     const page = await readFile(report, "utf8");
     expect(page).toContain("<dd>2 of 5</dd>");

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../formats/file-source.node.ts";
 import { parseJsonObject } from "../formats/json.ts";
+import type { Kept } from "../training/choice.ts";
 import { decodeLog } from "../training/log.ts";
 import { type SampleSheet, trainingReport } from "../training/report.ts";
 import { runFiles } from "./run-folder.ts";
@@ -18,16 +19,22 @@ export async function saveSampleSheet(path: string, step: number, png: Uint8Arra
 /**
  * Writes `report.html` into a run's folder, from its config, its log and its sample sheets.
  * @param caption what each sheet shows
+ * @param kept which weights are the result, where they were measured
  * @throws FormatError when the log or the config is damaged
  * @returns the path of the report
  */
-export async function writeReport(path: string, title: string, caption: string): Promise<string> {
+export async function writeReport(
+  path: string,
+  title: string,
+  caption: string,
+  kept: Kept | undefined,
+): Promise<string> {
   const configPath = join(path, runFiles.config);
   const config = parseJsonObject(await readFile(configPath, "utf8"), configPath);
   const entries = decodeLog(await readFile(join(path, runFiles.log), "utf8"), runFiles.log);
   const sheets = await readSheets(join(path, runFiles.samples), caption);
   const report = join(path, "report.html");
-  await writeFileAtomically(report, trainingReport({ title, config, entries, sheets }));
+  await writeFileAtomically(report, trainingReport({ title, config, entries, sheets, kept }));
   return report;
 }
 

@@ -10,6 +10,8 @@ export interface Chart {
   readonly axis: "linear" | "logarithmic";
   /** Values after which the weight of older ones is halved in the smooth curve; 0 draws the values alone. */
   readonly halfLife: number;
+  /** A step whose value gets a dot. */
+  readonly mark?: number;
 }
 
 const size = { width: 860, height: 260 };
@@ -17,8 +19,8 @@ const margin = { left: 62, right: 26, top: 10, bottom: 28 };
 /** Points along a curve; more cannot be told apart. */
 const maxPoints = 600;
 
-/** Draws a curve as inline SVG, whose colours are the page's: `raw`, `smooth`, `grid` and `label` are its classes. */
-export function drawChart({ title, steps, values, axis, halfLife }: Chart): string {
+/** Draws a curve as inline SVG, whose colours are the page's: `raw`, `smooth`, `grid`, `label` and `mark` are its classes. */
+export function drawChart({ title, steps, values, axis, halfLife, mark }: Chart): string {
   const shown = values.map((value) =>
     Number.isFinite(value) && (axis === "linear" || value > 0) ? value : Number.NaN,
   );
@@ -42,7 +44,11 @@ export function drawChart({ title, steps, values, axis, halfLife }: Chart): stri
   const curve = (name: string, points: readonly Point[]): string =>
     points.length === 0 ? "" : `<path class="${name}" d="${path(points, x, y)}"/>`;
   const curves = curve(halfLife > 0 ? "raw" : "smooth", rawPoints) + curve("smooth", smoothPoints);
-  return `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${title}">${grid.join("")}${marks.join("")}${curves}</svg>`;
+  const marked = mark === undefined ? Number.NaN : (shown[steps.indexOf(mark)] ?? Number.NaN);
+  const dot = Number.isFinite(marked)
+    ? `<circle class="mark" cx="${x.place(mark!).toFixed(1)}" cy="${y.place(marked).toFixed(1)}" r="5"/>`
+    : "";
+  return `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${title}">${grid.join("")}${marks.join("")}${curves}${dot}</svg>`;
 }
 
 type Point = readonly [step: number, value: number];

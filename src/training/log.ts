@@ -1,5 +1,6 @@
 import { FormatError } from "../errors.ts";
 import { field, isJsonObject, type JsonObject, type JsonValue, kindOf, parseJsonObject } from "../formats/json.ts";
+import type { Kept } from "./choice.ts";
 
 /** One line of a run's log, written after its step. */
 export interface LogEntry {
@@ -17,11 +18,14 @@ export interface LogEntry {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** An entry as one line of JSON with its end of line; metrics that are not finite become null. */
-export function encodeLogEntry(entry: LogEntry): string {
+/**
+ * An entry as one line of JSON with its end of line; metrics that are not finite become null.
+ * @param kept what the run kept as its result, for the line of the last step as users see it
+ */
+export function encodeLogEntry(entry: LogEntry, kept?: Kept): string {
   const { step, loss, rate, gradientNorm, pictures, milliseconds, metrics } = entry;
   const timed = Math.round(milliseconds * 10) / 10;
-  return `${JSON.stringify({ step, loss, rate, gradientNorm, pictures, milliseconds: timed, metrics })}\n`;
+  return `${JSON.stringify({ step, loss, rate, gradientNorm, pictures, milliseconds: timed, metrics, kept })}\n`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { type Choice, measureOf, noChoice, shownMeasure } from "./choice.ts";
 import type { LogEntry } from "./log.ts";
 import { smooth } from "./smooth.ts";
 
@@ -7,6 +8,8 @@ export interface ProgressOptions {
   readonly steps: number;
   /** Letters of the bar. */
   readonly barWidth: number;
+  /** What was measured so far. */
+  readonly choice?: Choice;
 }
 
 /** Entries from which the figures of the line are taken; older ones change none of its digits. */
@@ -14,10 +17,13 @@ const lookBack = 200;
 const halfLife = 20;
 
 /**
- * One line of text on a run: bar, step, smoothed loss, rate, pictures per second, time left.
+ * One line of text on a run: bar, step, smoothed loss, rate, measures, pictures per second, time left.
  * @param entries the log so far, or its last two hundred entries
  */
-export function progressLine(entries: readonly LogEntry[], { steps, barWidth }: ProgressOptions): string {
+export function progressLine(
+  entries: readonly LogEntry[],
+  { steps, barWidth, choice = noChoice }: ProgressOptions,
+): string {
   const recent = entries.slice(-lookBack);
   const last = recent.at(-1);
   const step = last?.step ?? 0;
@@ -29,6 +35,7 @@ export function progressLine(entries: readonly LogEntry[], { steps, barWidth }: 
     halfLife,
   ).at(-1)!;
   const parts = [place, `loss ${loss.toPrecision(4)}`, `rate ${last.rate.toExponential(1)}`];
+  parts.push(...measures(choice));
   const milliseconds = recent.reduce((sum, entry) => sum + entry.milliseconds, 0);
   if (milliseconds > 0) {
     const pictures = recent.reduce((sum, entry) => sum + entry.pictures, 0);
@@ -36,6 +43,13 @@ export function progressLine(entries: readonly LogEntry[], { steps, barWidth }: 
     parts.push(`${round((pictures / milliseconds) * 1000)} pictures/s`, `${duration(left)} left`);
   }
   return parts.join("  ");
+}
+
+function measures({ best, last }: Choice): string[] {
+  if (last === undefined) return [];
+  const newest = `measure ${shownMeasure(measureOf(last))}`;
+  if (best === undefined || best.step === last.step) return [newest];
+  return [`${newest} (best ${shownMeasure(measureOf(best))} at ${group(best.step)})`];
 }
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const;

@@ -23,6 +23,7 @@ svg path { fill: none; vector-effect: non-scaling-stroke; }
 .label { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
 .raw { stroke: var(--raw); stroke-width: 1; }
 .smooth { stroke: var(--curve); stroke-width: 2; stroke-linejoin: round; }
+.mark { fill: var(--curve); stroke: var(--card); stroke-width: 2; }
 .sheet { display: block; max-width: 100%; height: auto; border-radius: 4px; image-rendering: auto; }
 table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   overflow: hidden; font-size: 14px; }

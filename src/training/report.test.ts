@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { drawChart } from "./chart.ts";
+import { type Choice, noChoice, withMeasurement } from "./choice.ts";
 import type { LogEntry } from "./log.ts";
 import { duration, group, progressBar, progressLine } from "./progress.ts";
 import { trainingReport } from "./report.ts";
@@ -59,6 +60,14 @@ describe("progress", () => {
     expect(progressLine([...slow, ...fast], { steps: 500, barWidth: 1 })).toBe(
       "▊ 400/500  loss 1.000  rate 1.0e-3  320 pictures/s  10 s left",
     );
+  });
+
+  test("shows the newest measure, and the best where that is another", () => {
+    const first = withMeasurement(noChoice, { step: 10, distances: [0.2, 0.4] });
+    const second = withMeasurement(first, { step: 20, distances: [0.5, 0.4] });
+    const line = (choice: Choice): string => progressLine([entryAt(20)], { steps: 40, barWidth: 1, choice });
+    expect(line(first)).toContain("rate 1.0e-3  measure 0.3000  64 pictures/s");
+    expect(line(second)).toContain("measure 0.4500 (best 0.3000 at 10)");
   });
 
   test("bars fill in eighths", () => {
@@ -146,6 +155,7 @@ describe("report", () => {
       { step: 10, caption: "apple", mediaType: "image/png", bytes: Uint8Array.from([1, 2, 3, 250]) },
       { step: 40, caption: "", mediaType: "image/webp", bytes: Uint8Array.from({ length: 20_000 }, (_, i) => i) },
     ],
+    kept: undefined,
   });
 
   test("holds all that it shows", () => {
@@ -176,8 +186,22 @@ describe("report", () => {
     expect(page).not.toContain("<b>");
   });
 
+  test("marks the measurement that was kept", () => {
+    const measured = entries.map((entry) =>
+      entry.step % 10 === 0 ? { ...entry, metrics: { measure: Math.abs(entry.step - 20) / 100 + 0.3 } } : entry,
+    );
+    const kept = { step: 20, measure: 0.3, lastStep: 40, lastMeasure: 0.5, reason: "kept step 20" };
+    const judged = trainingReport({ title: "x", config: {}, entries: measured, sheets: [], kept });
+    expect(judged).toContain("<dt>Best measure</dt><dd>0.3000 at step 20</dd>");
+    expect(judged).toContain("kept step 20");
+    const dot = /<circle class="mark" cx="([\d.]+)" cy="([\d.]+)"/.exec(judged)!;
+    const curve = /Measure:.*?class="smooth" d="([^"]*)"/s.exec(judged)![1]!;
+    expect(curve).toContain(`L${dot[1]} ${dot[2]}L`);
+    expect(page).not.toContain("<circle");
+  });
+
   test("of a run that has not begun says so", () => {
-    const empty = trainingReport({ title: "x", config: {}, entries: [], sheets: [] });
+    const empty = trainingReport({ title: "x", config: {}, entries: [], sheets: [], kept: undefined });
     expect(empty).toContain("No step was logged yet.");
     expect(empty).not.toContain("<h2>");
   });

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../formats/json.ts";
 import { type Chart, drawChart } from "./chart.ts";
+import { type Kept, shownMeasure } from "./choice.ts";
 import type { LogEntry } from "./log.ts";
 import { duration, group } from "./progress.ts";
 import { base64, escapeText, settingsTable } from "./report-parts.ts";
@@ -22,11 +23,13 @@ export interface TrainingReport {
   readonly config: JsonObject;
   readonly entries: readonly LogEntry[];
   readonly sheets: readonly SampleSheet[];
+  /** Which weights are the result, where they were measured. */
+  readonly kept: Kept | undefined;
 }
 
 /** An HTML page on a run that needs no other file: curves, sample sheets (newest first) and settings. */
-export function trainingReport({ title, config, entries, sheets }: TrainingReport): string {
-  const charts = chartsOf(entries)
+export function trainingReport({ title, config, entries, sheets, kept }: TrainingReport): string {
+  const charts = chartsOf(entries, kept)
     .map((chart) => ({ title: chart.title, drawing: drawChart(chart) }))
     .filter(({ drawing }) => drawing !== "")
     .map(({ title, drawing }) => `<figure><figcaption>${title}</figcaption>${drawing}</figure>`);
@@ -44,7 +47,7 @@ export function trainingReport({ title, config, entries, sheets }: TrainingRepor
 <body>
 <main>
 <h1>${escapeText(title)}</h1>
-${summary(entries, config)}
+${summary(entries, config, kept)}
 ${part("Curves", charts.length === 0 ? "" : `<div class="charts">${charts.join("\n")}</div>`)}
 ${part("Sample sheets", newestFirst.map(drawSheet).join("\n"))}
 ${part("Settings", settingsTable(config))}
@@ -54,7 +57,7 @@ ${part("Settings", settingsTable(config))}
 `;
 }
 
-function summary(entries: readonly LogEntry[], config: JsonObject): string {
+function summary(entries: readonly LogEntry[], config: JsonObject, kept: Kept | undefined): string {
   const last = entries.at(-1);
   if (last === undefined) return "<p>No step was logged yet.</p>";
   const { steps } = config;
@@ -71,14 +74,18 @@ function summary(entries: readonly LogEntry[], config: JsonObject): string {
     ["Time in steps", duration(milliseconds)],
   ];
   if (milliseconds > 0) facts.push(["Pictures per second", ((pictures / milliseconds) * 1000).toPrecision(3)]);
-  return `<dl class="facts">${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
+  if (kept?.measure !== undefined) {
+    facts.push(["Best measure", `${shownMeasure(kept.measure)} at step ${group(kept.step)}`]);
+  }
+  const list = facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("");
+  return `<dl class="facts">${list}</dl>${kept === undefined ? "" : `<p>So far: ${escapeText(kept.reason)}.</p>`}`;
 }
 
 function halfLifeOf(count: number): number {
   return Math.max(3, count / 60);
 }
 
-function chartsOf(entries: readonly LogEntry[]): Chart[] {
+function chartsOf(entries: readonly LogEntry[], kept: Kept | undefined): Chart[] {
   const steps = entries.map(({ step }) => step);
   const halfLife = halfLifeOf(entries.length);
   const chart = (title: string, axis: Chart["axis"], half: number, value: (entry: LogEntry) => number): Chart => ({
@@ -94,18 +101,20 @@ function chartsOf(entries: readonly LogEntry[]): Chart[] {
     chart("Rate", "linear", 0, ({ rate }) => rate),
     chart("Pictures per second", "linear", halfLife, (entry) => (entry.pictures / entry.milliseconds) * 1000),
     chart("Norm of the gradient", "logarithmic", halfLife, ({ gradientNorm }) => gradientNorm),
-    ...[...new Set(metrics)].sort().map((name) => metricChart(name, entries, halfLife)),
+    ...[...new Set(metrics)].sort().map((name) => metricChart(name, entries, halfLife, kept)),
   ];
 }
 
 /** Metrics may be measured rarely: their curve joins the steps that have them. */
-function metricChart(name: string, entries: readonly LogEntry[], halfLife: number): Chart {
+function metricChart(name: string, entries: readonly LogEntry[], halfLife: number, kept: Kept | undefined): Chart {
   const measured = entries.flatMap(({ step, metrics }) => {
     const value = metrics[name];
     return value === undefined ? [] : [{ step, value }];
   });
+  const isMeasure = name === "measure";
   return {
-    title: escapeText(name),
+    title: isMeasure ? "Measure: distance from the teacher's pictures; the dot is kept" : escapeText(name),
+    ...(isMeasure && kept !== undefined ? { mark: kept.step } : {}),
     steps: measured.map(({ step }) => step),
     values: measured.map(({ value }) => value),
     axis: "linear",

@@ -3,12 +3,13 @@ import type { CommonConfig } from "../../training/config/common.ts";
 import type { CaptionRecord } from "../../training/data/captions.ts";
 import type { Batch } from "../../training/engine.ts";
 import type { Objective } from "../../training/objective.ts";
-import { type JobContext, planOf } from "./context.ts";
+import { type JobContext, planOf, resultOf } from "./context.ts";
 import { type FixedLoss, fixedLoss } from "./fixed-loss.ts";
 import { drawable } from "./memory-model.ts";
 import type { Outcome } from "./outcomes.ts";
 import { drawSheet, samplePrompts } from "./sample-sheet.ts";
 import type { JobSources } from "./sources.ts";
+import type { TeacherDistance } from "./teacher-distance.ts";
 import type { TrainingJob } from "./training-job.ts";
 
 /** What tells the kinds of training a diffusion model apart, once all is prepared. */
@@ -25,13 +26,15 @@ export interface JobParts {
   readonly batchAt: (step: number) => readonly Batch[];
   /** Micro-batches that never change, by the name that their mean loss has in the log. */
   readonly measures: Readonly<Record<string, () => readonly Batch[]>>;
+  /** What chooses the result among the run's weights; the last ones are the result without it. */
+  readonly judge?: TeacherDistance;
 }
 
 /** A job for a diffusion model out of its parts. */
 export function assembleJob(config: CommonConfig, parts: JobParts, context: JobContext): TrainingJob {
-  const { objective, initial, sources, outcome, sampler, records, batchAt, measures } = parts;
+  const { objective, initial, sources, outcome, sampler, records, batchAt, measures, judge } = parts;
   const { sample, size } = config;
-  const prompts = samplePrompts(sample, records);
+  const prompts = samplePrompts(sample.prompts, records);
   const loss: FixedLoss = fixedLoss(objective);
   return {
     objective,
@@ -45,11 +48,18 @@ export function assembleJob(config: CommonConfig, parts: JobParts, context: JobC
       for (const [name, batches] of Object.entries(measures)) results[name] = await loss.measure(state, batches());
       return results;
     },
+    judge: judge && ((state) => judge.measure(state)),
     sample: (state) => {
-      const model = drawable(outcome.modelOf(state));
+      const model = drawable(outcome.modelOf(resultOf(state)));
       return drawSheet({ model, sampler, prompts, sample, size, signal: context.signal });
     },
-    export: (state) => outcome.write(state),
-    dispose: () => loss.dispose(),
+    async export(weights, last) {
+      if (last !== undefined) await outcome.write(last, "last");
+      return [await outcome.write(weights, "result")];
+    },
+    async dispose() {
+      await loss.dispose();
+      await judge?.dispose();
+    },
   };
 }

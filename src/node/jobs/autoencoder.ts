@@ -7,7 +7,6 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { autoencoderBatch, autoencoderObjective } from "../../training/autoencoder.ts";
 import type { AutoencoderTrainingConfig } from "../../training/config/autoencoder.ts";
 import { createBatchOrder } from "../../training/data/batch-order.ts";
-import type { TrainingState } from "../../training/engine.ts";
 import { firstValues, parametersAsFiles } from "../../training/initialise.ts";
 import { foldLatentStatistics, latentStatistics } from "../../training/latent-statistics.ts";
 import { createReconstructor } from "./autoencoder-quality.ts";
@@ -52,7 +51,7 @@ export async function autoencoderJob(config: AutoencoderTrainingConfig, context:
       entries.map((_, index) => index),
       most,
     );
-  const weightsOf = (state: TrainingState): Weights => parametersAsFiles(objective.parameters, resultOf(state));
+  const weightsOf = (vector: Float32Array): Weights => parametersAsFiles(objective.parameters, vector);
   return {
     objective,
     initial: firstValues(objective.parameters, seed, begun),
@@ -70,15 +69,16 @@ export async function autoencoderJob(config: AutoencoderTrainingConfig, context:
       return Promise.all(parts);
     },
     async measure(state) {
-      const { psnr } = await reconstructor.run(weightsOf(state), places(picturesOfMeasure));
+      const { psnr } = await reconstructor.run(weightsOf(resultOf(state)), places(picturesOfMeasure));
       return { psnr };
     },
+    judge: undefined,
     async sample(state) {
-      const { last } = await reconstructor.run(weightsOf(state), places(picturesOfSheet));
+      const { last } = await reconstructor.run(weightsOf(resultOf(state)), places(picturesOfSheet));
       return encodeSheet([...mapsApart(last.pictures), ...mapsApart(last.decoded)], picturesOfSheet);
     },
-    async export(state) {
-      const weights = weightsOf(state);
+    async export(vector) {
+      const weights = weightsOf(vector);
       const sample = places(picturesOfResult);
       const { latents } = await reconstructor.run(weights, sample);
       const { mean, deviation } = latentStatistics(latents);

@@ -6,7 +6,7 @@ import { firstValues, parametersAsFiles } from "../../training/initialise.ts";
 import { unetPrefix } from "../../training/roles.ts";
 import { assembleJob } from "./assemble.ts";
 import { captionedSet } from "./captioned-set.ts";
-import { type JobContext, resultOf } from "./context.ts";
+import type { JobContext } from "./context.ts";
 import { denoisingBatches } from "./denoising.ts";
 import type { MemoryModel } from "./memory-model.ts";
 import { describeScheduler, describeTextEncoder, describeUNet } from "./model-configs.ts";
@@ -53,9 +53,8 @@ export async function baseJob(config: BaseTrainingConfig, context: JobContext): 
   const objective = baseObjective({ unet: unet.config, text: textEncoder.config, batch: batchSize, size });
   const { parameters } = objective;
   const begun = start && requireFitting(startFromModel(start.model), parameters, config.start);
-  const outcome = modelOutcome((state) => {
-    const vector = resultOf(state);
-    return {
+  const outcome = modelOutcome(
+    (vector) => ({
       name: config.output,
       unet: { ...unet, tensors: parametersAsFiles(parameters, vector, unetPrefix) },
       textEncoder: { ...textEncoder, tensors: parametersAsFiles(parameters, vector, textPrefix) },
@@ -63,8 +62,9 @@ export async function baseJob(config: BaseTrainingConfig, context: JobContext): 
       tokenizer,
       tokenizerFiles,
       scheduler,
-    };
-  }, context.folder);
+    }),
+    context.folder,
+  );
   return assembleJob(
     config,
     {

@@ -14,8 +14,10 @@ import { type CaptionedLatents, tokenTensor } from "./latent-batches.ts";
 import { consistencyScheduler, type Described } from "./model-configs.ts";
 import { adapterOutcome, unetOutcome } from "./outcomes.ts";
 import { prepareOverBase, requireParameters, requirePlain } from "./over-base.ts";
+import { samplePrompts } from "./sample-sheet.ts";
 import { skipOptions } from "./skip-options.ts";
 import { startFromBase } from "./start-values.ts";
+import { teacherDistance } from "./teacher-distance.ts";
 import type { TrainingJob } from "./training-job.ts";
 
 /**
@@ -25,7 +27,8 @@ import type { TrainingJob } from "./training-job.ts";
  */
 export async function lcdJob(config: LcdTrainingConfig, context: JobContext): Promise<TrainingJob> {
   const { method, rank, alpha, targets, averagedTarget, seed, base, ddimSteps } = config;
-  const { model, pictures, set, shape, frozen, text, sources } = await prepareOverBase(config, 0, context);
+  const over = await prepareOverBase(config, 0, context);
+  const { model, pictures, set, shape, frozen, text, sources } = over;
   requirePlain(model, base, "distillation");
   const full = method === "full";
   const guidanceWidth = full ? config.guidanceWidth : undefined;
@@ -47,6 +50,8 @@ export async function lcdJob(config: LcdTrainingConfig, context: JobContext): Pr
       distillationBatch({ ...options, seed: from }, latents, tokens, empty, step, part),
     );
   const scheduler = consistencyScheduler(model.scheduler, ddimSteps);
+  const { measureEvery, measure } = config;
+  const prompts = samplePrompts(measure.prompts, pictures.entries, measure.pictures);
   return assembleJob(
     config,
     {
@@ -59,7 +64,9 @@ export async function lcdJob(config: LcdTrainingConfig, context: JobContext): Pr
       sampler: "lcm",
       records: pictures.entries,
       batchAt: (step) => batches(set.at(step), seed, step),
-      measures: { fixedLoss: () => batches(set.fixed(), measureSeed(seed), 0) },
+      // One micro-batch says where the loss goes, for less than the time of one step.
+      measures: { fixedLoss: () => batches(set.fixed().slice(0, 1), measureSeed(seed), 0) },
+      ...(measureEvery === 0 ? {} : { judge: teacherDistance(config, over, student, prompts, context.folder) }),
     },
     context,
   );

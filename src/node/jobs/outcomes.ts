@@ -3,26 +3,29 @@ import { mergeAdapters } from "../../adapters/combine.ts";
 import type { SchedulerConfig } from "../../diffusion/scheduler-config.ts";
 import { encodeDiffusersFolder } from "../../models/checkpoint/encode-folder.ts";
 import type { UNetConfig } from "../../models/unet/config.ts";
-import type { TrainingState } from "../../training/engine.ts";
 import { parametersAsFiles } from "../../training/initialise.ts";
 import type { Objective } from "../../training/objective.ts";
 import { unetPrefix } from "../../training/roles.ts";
 import { writeModelFolder } from "../model-folder.ts";
 import { adapterOf, writeAdapter } from "./adapter-file.ts";
-import { resultOf } from "./context.ts";
 import { contentsOf, type MemoryModel, type Weights } from "./memory-model.ts";
 import type { Described } from "./model-configs.ts";
 
 /** Names of results in a run's folder. */
 export const outcomeFiles = { model: "model", adapter: "adapter.safetensors" } as const;
+/** Names of the newest weights, where the results are those that were measured best. */
+export const lastFiles = { model: "model-last", adapter: "adapter-last.safetensors" } as const;
 
-/** What becomes of a run's numbers. */
+/** What becomes of a run's weights: of its flat vector, as training stores it. */
 export interface Outcome {
   /** The model to draw with. */
-  modelOf(state: TrainingState): MemoryModel;
-  /** Writes the result into the run's folder. Returns its path. */
-  write(state: TrainingState): Promise<readonly string[]>;
+  modelOf(weights: Float32Array): MemoryModel;
+  /** Writes the result into the run's folder, or `last` beside it. Returns its path. */
+  write(weights: Float32Array, as: "result" | "last"): Promise<string>;
 }
+
+const fileOf = (part: keyof typeof outcomeFiles, as: "result" | "last"): string =>
+  (as === "result" ? outcomeFiles : lastFiles)[part];
 
 /** An adapter over a base, as one file. @param scheduler of the model to draw with */
 export function adapterOutcome(
@@ -33,16 +36,16 @@ export function adapterOutcome(
   folder: string,
 ): Outcome {
   return {
-    modelOf(state) {
-      const modules = adapterOf(parameters, resultOf(state), alpha);
+    modelOf(weights) {
+      const modules = adapterOf(parameters, weights, alpha);
       // All of the base is float32 in memory, and merging keeps the type.
       const tensors = mergeAdapters(base.unet.tensors, [{ lambda: 1, modules }]) as unknown as Weights;
       return { ...base, scheduler, unet: { ...base.unet, tensors } };
     },
-    async write(state) {
-      const path = join(folder, outcomeFiles.adapter);
-      await writeAdapter(path, adapterOf(parameters, resultOf(state), alpha));
-      return [path];
+    async write(weights, as) {
+      const path = join(folder, fileOf("adapter", as));
+      await writeAdapter(path, adapterOf(parameters, weights, alpha));
+      return path;
     },
   };
 }
@@ -51,10 +54,10 @@ export function adapterOutcome(
 export function modelOutcome(modelOf: Outcome["modelOf"], folder: string): Outcome {
   return {
     modelOf,
-    async write(state) {
-      const path = join(folder, outcomeFiles.model);
-      await writeModelFolder(path, encodeDiffusersFolder(contentsOf(modelOf(state))));
-      return [path];
+    async write(weights, as) {
+      const path = join(folder, fileOf("model", as));
+      await writeModelFolder(path, encodeDiffusersFolder(contentsOf(modelOf(weights))));
+      return path;
     },
   };
 }
@@ -68,10 +71,10 @@ export function unetOutcome(
   folder: string,
 ): Outcome {
   return modelOutcome(
-    (state) => ({
+    (weights) => ({
       ...base,
       scheduler,
-      unet: { ...unet, tensors: parametersAsFiles(parameters, resultOf(state), unetPrefix) },
+      unet: { ...unet, tensors: parametersAsFiles(parameters, weights, unetPrefix) },
     }),
     folder,
   );

@@ -1,14 +1,15 @@
 import type { JsonObject } from "../../formats/json.ts";
+import { type Choice, type Kept, keptOf, measureOf, peakedWarning, withMeasurement } from "../../training/choice.ts";
 import { freeKeys } from "../../training/config/common.ts";
 import type { TrainingConfigs, TrainingKind } from "../../training/config/parse.ts";
-import type { ParameterLayout, TrainingEngine } from "../../training/engine.ts";
+import type { ParameterLayout, TrainingEngine, TrainingState } from "../../training/engine.ts";
 import type { LogEntry } from "../../training/log.ts";
 import { type TrainingOutcome, type TrainingPlan, train } from "../../training/loop.ts";
 import { encodeObjective, layoutOf } from "../../training/objective.ts";
 import { parallelEngine } from "../parallel-engine.ts";
 import { openRunFolder, type ResumePoint, type RunFolder } from "../run-folder.ts";
 import { saveSampleSheet, writeReport } from "../write-report.ts";
-import type { JobContext } from "./context.ts";
+import { type JobContext, resultOf } from "./context.ts";
 import { prepareJob } from "./prepare-job.ts";
 import { keepSources } from "./sources.ts";
 import type { TrainingJob } from "./training-job.ts";
@@ -17,14 +18,16 @@ import type { TrainingJob } from "./training-job.ts";
 export interface RunSettings extends Omit<JobContext, "folder"> {
   /** Whether to go on with the run in the folder; without one there, it begins anew either way. */
   readonly resume: boolean;
-  /** Told after each step. */
-  readonly onStep: (entry: LogEntry, plan: TrainingPlan) => void;
+  /** Told after each step, with what was measured best until then. */
+  readonly onStep: (entry: LogEntry, plan: TrainingPlan, choice: Choice) => void;
 }
 
 /** How a run ended, and what it wrote. */
 export interface RunOutcome extends TrainingOutcome {
   /** Paths of the results: files, and folders of models. */
   readonly files: readonly string[];
+  /** Which weights are the result, and why; undefined where nothing was measured and they are the last. */
+  readonly kept: Kept | undefined;
   readonly report: string;
 }
 
@@ -73,31 +76,47 @@ async function trainIn(
   folder: RunFolder,
   job: TrainingJob,
   engine: TrainingEngine,
-  { state: begun }: ResumePoint,
+  { state: begun, choice: begunChoice }: ResumePoint,
   title: string,
   { signal, onNotice, onStep }: RunSettings,
 ): Promise<RunOutcome> {
-  const { plan } = job;
+  const { plan, judge } = job;
+  let choice = begunChoice;
   if (begun !== undefined) {
     await engine.restore(begun);
     onNotice(`going on after step ${begun.step}`);
   }
   let files: readonly string[] | undefined;
-  const tellRun = (): Promise<string> => writeReport(folder.path, title, job.sheetCaption);
+  const tellRun = (): Promise<string> => writeReport(folder.path, title, job.sheetCaption, keptOf(choice));
+  const judged = async (state: TrainingState): Promise<Readonly<Record<string, number>>> => {
+    if (judge === undefined) return {};
+    const measurement = { step: state.step, distances: await judge(state) };
+    const next = withMeasurement(choice, measurement);
+    if (next.best === measurement) await folder.keepBest(state.step, resultOf(state));
+    if (next.warned && !choice.warned) onNotice(peakedWarning(next));
+    choice = next;
+    return { measure: measureOf(measurement) };
+  };
+  const write = async (state: TrainingState): Promise<readonly string[]> => {
+    const last = resultOf(state);
+    if (judge === undefined) return job.export(last, undefined);
+    const best = choice.best === undefined ? last : await folder.readBest(choice.best.step, engine.layout);
+    return job.export(best, last);
+  };
   const outcome = await train({
     engine,
     plan,
     firstStep: begun?.step ?? 0,
     batchAt: (step) => job.batchAt(step),
     save: async (state) => {
-      await folder.save(state, engine.layout);
-      files = await job.export(state);
+      await folder.save(state, engine.layout, choice);
+      files = await write(state);
       await tellRun();
     },
     log: (entry) => folder.log(entry),
     hooks: {
-      onStep: (entry) => onStep(entry, plan),
-      measure: (state) => job.measure(state),
+      onStep: (entry) => onStep(entry, plan, choice),
+      measure: async (state) => ({ ...(await job.measure(state)), ...(await judged(state)) }),
       onSample: async (state) => {
         // A user who stops the run waits for no pictures.
         if (signal.aborted) return;
@@ -112,8 +131,8 @@ async function trainIn(
     signal,
   });
   // A run that was at its end already has its state, but perhaps not its result.
-  if (files === undefined && !outcome.stopped) files = await job.export(await engine.state());
-  return { ...outcome, files: files ?? [], report: await tellRun() };
+  if (files === undefined && !outcome.stopped) files = await write(await engine.state());
+  return { ...outcome, files: files ?? [], kept: keptOf(choice), report: await tellRun() };
 }
 
 function describeWork({ length }: ParameterLayout, workers: number): string {

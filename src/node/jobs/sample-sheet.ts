@@ -13,10 +13,14 @@ import { encodePng } from "../picture-files.ts";
 /** Prompts of a sheet where the config names none. */
 const promptsOfSet = 8;
 
-/** The prompts that a config names, or else the captions of a few pictures from all over the set. */
-export function samplePrompts({ prompts }: SampleConfig, records: readonly CaptionRecord[]): readonly string[] {
+/** The prompts that a config names, or else the captions of so many pictures from all over the set. */
+export function samplePrompts(
+  prompts: readonly string[],
+  records: readonly CaptionRecord[],
+  count: number = promptsOfSet,
+): readonly string[] {
   if (prompts.length > 0) return prompts;
-  return spread(records, promptsOfSet).map(plainCaption);
+  return spread(records, count).map(plainCaption);
 }
 
 /** At most `count` items at even distances. */

@@ -18,10 +18,19 @@ export interface TrainingJob {
   batchAt(step: number): Promise<readonly Batch[]>;
   /** Measures the state; what it returns joins the log. */
   measure(state: TrainingState): Promise<Readonly<Record<string, number>>>;
+  /**
+   * What the run is judged by, where it judges itself: a distance for each picture of a set that never changes. The weights
+   * whose mean is lowest are then the result.
+   */
+  readonly judge: ((state: TrainingState) => Promise<readonly number[]>) | undefined;
   /** Draws a sample sheet as a PNG. */
   sample(state: TrainingState): Promise<Uint8Array>;
-  /** Writes the result: called at each checkpoint and at the end. Returns the paths of files and folders. */
-  export(state: TrainingState): Promise<readonly string[]>;
+  /**
+   * Writes the result: called at each checkpoint and at the end. Returns its paths: files and folders.
+   * @param weights the run's flat vector, as `resultOf` gives it
+   * @param last the newest weights, which are written under another name, where the result may be older ones
+   */
+  export(weights: Float32Array, last: Float32Array | undefined): Promise<readonly string[]>;
   /** Frees what measuring and drawing held. */
   dispose(): Promise<void>;
 }

@@ -53,7 +53,7 @@ export interface CommonConfig {
   readonly emaDecay: number;
   readonly seed: number;
   readonly checkpointEvery: number;
-  /** Steps between measures on fixed noise; 0 takes none. */
+  /** Steps between measures on fixed pictures and noise, which are taken at the last step too; 0 takes none. */
   readonly measureEvery: number;
   readonly sample: SampleConfig;
 }

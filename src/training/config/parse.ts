@@ -83,7 +83,7 @@ export function parseTrainingConfig<K extends TrainingKind>(
 /** Sections are filled key by key; configs of networks and schedulers are taken whole. */
 function withDefaults(defaults: JsonObject, given: JsonObject): JsonObject {
   const filled: Record<string, JsonValue> = { ...defaults, ...given };
-  for (const key of ["optimizer", "sample"]) {
+  for (const key of ["optimizer", "sample", "measure"]) {
     const [ours, theirs] = [defaults[key], given[key]];
     if (isJsonObject(ours) && isJsonObject(theirs)) filled[key] = { ...ours, ...theirs };
   }
