@@ -1,0 +1,87 @@
+import type { Locator, Page } from "playwright-core";
+import sharp from "sharp";
+import { type Infotext, infotextKeyword, parseInfotext, readPngText } from "../../src/index.ts";
+
+/** The picture that follows the user. */
+export const picture = (page: Page): Locator => page.getByRole("figure", { name: "Picture" }).getByRole("img");
+
+/** Waits for a picture that these words describe, as it does to those who do not see it. */
+export async function drawn(page: Page, words: RegExp | string): Promise<Locator> {
+  const image = page.getByRole("figure", { name: "Picture" }).getByRole("img", { name: words });
+  await image.waitFor({ timeout: patience });
+  return image;
+}
+
+/** Waits until a picture's settings have a value. */
+export async function drawnWith(page: Page, holds: (settings: Infotext) => boolean): Promise<Uint8Array> {
+  for (;;) {
+    const png = await bytesOf(picture(page)).catch(() => undefined);
+    if (png !== undefined && holds(await settingsOf(png))) return png;
+    await page.waitForTimeout(50);
+  }
+}
+
+/** Milliseconds; machines that do other things meanwhile are slow. */
+export const patience = 60_000;
+
+/** The bytes of the picture that an image shows. */
+export async function bytesOf(image: Locator): Promise<Uint8Array> {
+  const base64 = (await image.evaluate(`async (image) => {
+    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+    let text = "";
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return btoa(text);
+  }`)) as string;
+  return Buffer.from(base64, "base64");
+}
+
+/** What a picture says of how it was drawn. */
+export async function settingsOf(png: Uint8Array): Promise<Infotext> {
+  const texts = await readPngText(png, "the picture");
+  return parseInfotext(texts.get(infotextKeyword) ?? "");
+}
+
+/** A picture's colours without what is written in its file. */
+export async function pixelsOf(png: Uint8Array): Promise<Buffer> {
+  return sharp(png).removeAlpha().raw().toBuffer();
+}
+
+/** How much of the sketch is of a colour, from 0 to 1: a count of its pixels. */
+export async function shareOf(page: Page, red: number, green: number, blue: number): Promise<number> {
+  const canvas = page.getByRole("application").locator("canvas");
+  return (await canvas.evaluate(`(canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      const far = Math.abs(data[i] - ${red}) + Math.abs(data[i + 1] - ${green}) + Math.abs(data[i + 2] - ${blue});
+      if (far < 12) count++;
+    }
+    return (4 * count) / data.length;
+  }`)) as number;
+}
+
+/** Draws a line on the sketch with the mouse; places from 0 to 1. */
+export async function drawLine(
+  page: Page,
+  from: readonly [number, number],
+  to: readonly [number, number],
+): Promise<void> {
+  const box = (await page.getByRole("application").boundingBox())!;
+  const at = ([x, y]: readonly [number, number]): [number, number] => [box.x + x * box.width, box.y + y * box.height];
+  await page.mouse.move(...at(from));
+  await page.mouse.down();
+  await page.mouse.move(...at(to), { steps: 8 });
+  await page.mouse.up();
+}
+
+/** Drops a file onto the page, as from the desktop. */
+export async function dropFile(page: Page, name: string, bytes: Uint8Array): Promise<void> {
+  const base64 = Buffer.from(bytes).toString("base64");
+  const transfer = await page.evaluateHandle(`(() => {
+    const bytes = Uint8Array.from(atob(${JSON.stringify(base64)}), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], ${JSON.stringify(name)}, { type: "image/png" }));
+    return transfer;
+  })()`);
+  for (const type of ["dragover", "drop"]) await page.dispatchEvent("main", type, { dataTransfer: transfer });
+}
