@@ -17,6 +17,7 @@ const strata: Readonly<Record<string, number>> = {
   training: 7,
   evaluation: 8,
   node: 9,
+  web: 9,
   server: 10,
   cli: 11,
   "index.ts": 12,
@@ -29,6 +30,9 @@ const nodeGlobals = /(?<![\w.$"'#])(process|Buffer|__dirname|__filename|require|
 
 const roomOf = (path: string): string => path.split("/")[1]!;
 const forNode = (path: string): boolean => path.endsWith(".node.ts");
+/** Whether Node and browsers both load it; the room for browsers lies beside Node's. */
+const forBoth = (path: string): boolean =>
+  (strata[roomOf(path)]! <= lastForBothWorlds || roomOf(path) === "web") && !forNode(path);
 
 const withoutComments = (text: string): string => text.replaceAll(/\/\*[\s\S]*?\*\/|(?<![:"'`])\/\/[^\n]*/g, "");
 
@@ -39,7 +43,7 @@ const importsOf = (code: string): string[] =>
 function importFault(path: string, imported: string): string | undefined {
   const room = roomOf(path);
   const stratum = strata[room]!;
-  const bothWorlds = stratum <= lastForBothWorlds && !forNode(path);
+  const bothWorlds = forBoth(path);
   if (!imported.startsWith(".")) {
     return bothWorlds && !packages.has(imported) ? `imports ${imported}, which browsers may lack` : undefined;
   }
@@ -69,7 +73,7 @@ export function faultsOf(files: ReadonlyMap<string, string>): string[] {
       const fault = importFault(path, imported);
       if (fault !== undefined) faults.push(`${path} ${fault}`);
     }
-    if (stratum <= lastForBothWorlds && !forNode(path)) {
+    if (forBoth(path)) {
       for (const name of new Set([...code.matchAll(nodeGlobals)].map((match) => match[1]!))) {
         faults.push(`${path} uses ${name}, which browsers lack`);
       }

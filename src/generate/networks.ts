@@ -1,6 +1,7 @@
 import { encodePrepared } from "../graph/prepare.ts";
 import { input, type Value } from "../graph/value.ts";
-import { layers } from "../models/layers.ts";
+import { halfRule } from "../models/half-precision.ts";
+import { layers, plainRule } from "../models/layers.ts";
 import { swapBatchAndChannels } from "../models/maps.ts";
 import { unetTable } from "../models/module-table.ts";
 import { unet } from "../models/unet/unet.ts";
@@ -8,6 +9,7 @@ import type { CompileOptions, Runtime, Session } from "../runtime/runtime.ts";
 import { elementCount, float32, type Tensor } from "../tensor/tensor.ts";
 import { encodeText, textEncoderName } from "./encode-text.ts";
 import type { Model, TextNetworks, UNetNetwork } from "./model.ts";
+import type { Precision } from "./precision.ts";
 import { type AutoencoderOptions, autoencoderDefaults, autoencoderRuns } from "./run-autoencoder.ts";
 import { pixelsPerLatent } from "./size.ts";
 
@@ -99,8 +101,18 @@ export type Compile = (
   options?: CompileOptions,
 ) => Promise<Session>;
 
-/** The networks of a model on a runtime; nothing is compiled yet. Options are about the autoencoder. */
-export function createNetworks(runtime: Runtime, model: Model, options: Partial<AutoencoderOptions> = {}): Networks {
+/** How networks run. */
+export interface NetworkOptions extends AutoencoderOptions {
+  /** What the U-Net's linear layers and convolutions are computed in, for devices that compute float16; float32 unless told. */
+  readonly unetPrecision: Precision;
+}
+
+/** The networks of a model on a runtime; nothing is compiled yet. Options but for `unetPrecision` are about the autoencoder. */
+export function createNetworks(
+  runtime: Runtime,
+  model: Model,
+  { unetPrecision = "float32", ...options }: Partial<NetworkOptions> = {},
+): Networks {
   const sessions = new Map<string, Promise<Session>>();
   let network = model.unet;
   let texts: TextNetworks = model;
@@ -139,7 +151,7 @@ export function createNetworks(runtime: Runtime, model: Model, options: Partial<
       const unet = network;
       const replacing = await settled(outdated);
       outdated = undefined;
-      const session = await compiled(unetName, given, () => ({ output: unetGraph(unet, told) }), {
+      const session = await compiled(unetName, given, () => ({ output: unetGraph(unet, told, unetPrecision) }), {
         layouts: !isLarge(unet),
         ...(replacing === undefined ? {} : { replacing }),
       });
@@ -189,9 +201,9 @@ async function read(
   return results[output] as Floats;
 }
 
-function unetGraph({ config, source, slots }: UNetNetwork, request: UNetRequest): Value {
+function unetGraph({ config, source, slots }: UNetNetwork, request: UNetRequest, precision: Precision): Value {
   const { latents, timesteps, context, guidance, pooled, sizes } = request;
-  const output = unet(layers(source, slots?.rule), config, {
+  const output = unet(layers(source, slots?.rule ?? (precision === "float16" ? halfRule : plainRule)), config, {
     latents: swapBatchAndChannels(input("latents", latents.shape)),
     timesteps: input("timesteps", timesteps.shape),
     context: input("context", context.shape),

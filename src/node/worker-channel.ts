@@ -1,6 +1,6 @@
 import type { Transferable, Worker } from "node:worker_threads";
 import { RuntimeFailure } from "../errors.ts";
-import { type CrossingError, fromCrossing } from "./crossing-error.ts";
+import { type CrossingError, fromCrossing } from "../runtime/crossing-error.ts";
 
 /** What a worker answers to each question, once. */
 export type WorkerReply<T> = { readonly result: T } | { readonly error: CrossingError };

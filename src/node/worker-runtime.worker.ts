@@ -1,9 +1,9 @@
 import { parentPort, type Transferable, workerData } from "node:worker_threads";
 import { RuntimeFailure } from "../errors.ts";
+import { toCrossing } from "../runtime/crossing-error.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
 import type { Session } from "../runtime/runtime.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { toCrossing } from "./crossing-error.ts";
 import type { WorkerReply } from "./worker-channel.ts";
 import {
   isShared,

@@ -1,4 +1,4 @@
-import type { CrossingError } from "../../node/crossing-error.ts";
+import type { CrossingError } from "../../runtime/crossing-error.ts";
 import type { SettledRequest } from "../schemas/draw-request.ts";
 
 /** A job as the engine's process is told of it. */

@@ -1,4 +1,4 @@
-import type { CrossingError } from "../../node/crossing-error.ts";
+import type { CrossingError } from "../../runtime/crossing-error.ts";
 import type { Catalog } from "../catalog.ts";
 import type { BatchGauge } from "../engine/batch-gauge.ts";
 import { type Engine, EngineCrash, type EngineDone } from "../engine/engine.ts";
