@@ -7,7 +7,7 @@ import { accelerator, loadOffers, offers } from "./offers.ts";
 import { comparePane, mainPane } from "./pane.ts";
 import { randomSeed, settings } from "./settings.ts";
 import { watch } from "./trouble.ts";
-import { type Wanted, wanted } from "./wanted.ts";
+import { type Wanted, wanted, wantsTheSame } from "./wanted.ts";
 
 /** The outdated may go on for a part of the time that a picture takes, within these bounds. Milliseconds. */
 const patience = { least: 30, most: 200, part: 0.25 };
@@ -18,6 +18,7 @@ export function startStudio(drawer: Drawer, stop: AbortSignal): void {
     (now, signal) => drawRound(drawer, now, signal),
     () => Math.min(patience.most, Math.max(patience.least, 1000 * patience.part * usualSeconds(mainPane))),
   );
+  let last: Wanted | undefined;
   const leave = [
     effect(() => {
       // Another model may have other LoRAs.
@@ -26,6 +27,9 @@ export function startStudio(drawer: Drawer, stop: AbortSignal): void {
     }),
     effect(() => {
       const now = wanted.value;
+      const same = now !== undefined && last !== undefined && wantsTheSame(now, last);
+      last = now;
+      if (same) return;
       untracked(() => {
         if (now !== undefined) return following.want(now);
         following.stop();
@@ -37,7 +41,7 @@ export function startStudio(drawer: Drawer, stop: AbortSignal): void {
     for (const end of leave) end();
     following.stop();
   });
-  // What it draws with then is told anew, so the picture is drawn anew, too.
+  // What was being drawn goes on by itself; but it may have other LoRAs now.
   watch(drawer, () => void loadOffers(drawer, stop).catch(report), stop).catch(report);
 }
 

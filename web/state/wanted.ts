@@ -13,6 +13,19 @@ export interface Wanted {
   readonly sketch: { readonly document: SketchDocument; readonly live: Stroke | undefined } | undefined;
   /** In how many steps DDIM draws the same beside it. */
   readonly compareSteps: number | undefined;
+  /** Grows when the same is to be drawn once more. */
+  readonly round: number;
+}
+
+/** Whether two wishes are for the same picture; a space after the last word makes no other one. */
+export function wantsTheSame(a: Wanted, b: Wanted): boolean {
+  return (
+    a.round === b.round &&
+    a.compareSteps === b.compareSteps &&
+    a.sketch?.document === b.sketch?.document &&
+    a.sketch?.live === b.sketch?.live &&
+    JSON.stringify(a.request) === JSON.stringify(b.request)
+  );
 }
 
 /** What a model that an LCM-LoRA accelerates is drawn with unless the user says otherwise. */
@@ -43,7 +56,6 @@ const chosenLoras: ReadonlySignal<readonly ChosenLora[]> = computed(() =>
 
 /** Undefined while there is nothing to draw, or it is not known what with. */
 export const wanted: ReadonlySignal<Wanted | undefined> = computed(() => {
-  void again.value;
   const prompt = settings.prompt.value.trim();
   const sketching = settings.mode.value === "sketch" && !sketchIsBlank.value;
   if (offers.value === undefined || (prompt === "" && !sketching)) return undefined;
@@ -66,6 +78,7 @@ export const wanted: ReadonlySignal<Wanted | undefined> = computed(() => {
     request,
     sketch: sketching ? { document: sketch.value, live: liveStroke.value } : undefined,
     compareSteps: settings.compare.value ? settings.compareSteps.value : undefined,
+    round: again.value,
   };
 });
 
