@@ -100,19 +100,35 @@ async function errorsOf(
 ): Promise<number[]> {
   const schedule = scheduleFromConfig(model.scheduler, distilledBetas);
   const { mean } = await networks.encode({ ...picture, shape: [1, ...picture.shape] }, signal);
-  const context = stack(texts.map((text) => text.context));
-  const pooled = texts.flatMap((text) => (text.pooled === undefined ? [] : [text.pooled]));
   const errors = new Array<number>(texts.length).fill(0);
   for (const t of timesteps) {
     const noise = counterNormal(t, "noise", place, mean.data.length);
     const noisy = mean.data.map((x, i) => alphaAt(schedule, t) * x + sigmaAt(schedule, t) * noise[i]!);
-    const latents = filled([texts.length, ...mean.shape.slice(1)]);
-    for (let n = 0; n < texts.length; n++) latents.data.set(noisy, n * noisy.length);
-    const times = float32([texts.length], new Array<number>(texts.length).fill(t));
-    const request = { latents, timesteps: times, context, ...(pooled.length > 0 ? { pooled: stack(pooled) } : {}) };
-    const { data } = await networks.predict(request, signal);
-    for (let i = 0; i < data.length; i++)
-      errors[Math.floor(i / noisy.length)]! += (data[i]! - noise[i % noisy.length]!) ** 2;
+    for (const places of byLength(texts)) {
+      const some = places.map((n) => texts[n]!);
+      const pooled = some.flatMap((text) => (text.pooled === undefined ? [] : [text.pooled]));
+      const latents = filled([some.length, ...mean.shape.slice(1)]);
+      for (let n = 0; n < some.length; n++) latents.data.set(noisy, n * noisy.length);
+      const request = {
+        latents,
+        timesteps: float32([some.length], new Array<number>(some.length).fill(t)),
+        context: stack(some.map((text) => text.context)),
+        ...(pooled.length > 0 ? { pooled: stack(pooled) } : {}),
+      };
+      const { data } = await networks.predict(request, signal);
+      for (let i = 0; i < data.length; i++)
+        errors[places[Math.floor(i / noisy.length)]!]! += (data[i]! - noise[i % noisy.length]!) ** 2;
+    }
   }
   return errors;
+}
+
+/** Places of texts that go through the network together: those of as many tokens. */
+function byLength(texts: readonly TextConditioning[]): number[][] {
+  const groups = new Map<number, number[]>();
+  texts.forEach(({ context }, place) => {
+    const tokens = context.shape[0]!;
+    groups.set(tokens, [...(groups.get(tokens) ?? []), place]);
+  });
+  return [...groups.values()];
 }

@@ -28,6 +28,35 @@ export const scatterStyle: string = `
 .name { fill: var(--text); font-size: 12px; }
 `;
 
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** About how wide and how high a letter of a name is. */
+const letter = 6.6;
+const line = 13;
+
+/** Where the name of a point stands: beside it, above or below, as near as others leave room. */
+function freePlace([x, y]: readonly [number, number], width: number, taken: readonly Box[]): Box {
+  const boxes: Box[] = [];
+  for (const lift of [-9, 10, -22, 23, -35, 36, -48, 49, -61, 62]) {
+    for (const left of [x + 8, x - 8 - width]) {
+      const top = y + lift - line / 2;
+      boxes.push({ left, right: left + width, top, bottom: top + line });
+    }
+  }
+  const inside = boxes.filter((box) => {
+    const { left, right, top, bottom } = box;
+    return left > margin.left && right < size.width && top > 0 && bottom < size.height - margin.bottom;
+  });
+  const meets = (a: Box, b: Box): boolean =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return inside.find((box) => !taken.some((other) => meets(box, other))) ?? inside[0] ?? boxes[0]!;
+}
+
 /** Quality against cost as inline SVG: points with bars of their intervals and their names; strong ones are joined. */
 export function drawScatter({ across, points }: Scatter): string {
   if (points.length === 0) return "";
@@ -61,9 +90,13 @@ export function drawScatter({ across, points }: Scatter): string {
     parts.push(
       `<path class="bar" d="M${left} ${from}V${to}"/><circle class="${point.strong ? "strong" : "point"}" cx="${left}" cy="${top}" r="5"/>`,
     );
-    const { dx, anchor } = point.at[0] > inner.right - 110 ? { dx: -9, anchor: "end" } : { dx: 9, anchor: "start" };
+  }
+  const taken: Box[] = placed.map(({ at: [px, py] }) => ({ left: px - 5, right: px + 5, top: py - 5, bottom: py + 5 }));
+  for (const { name, at } of placed) {
+    const box = freePlace(at, name.length * letter, taken);
+    taken.push(box);
     parts.push(
-      `<text class="name" x="${left}" y="${top}" dx="${dx}" dy="-0.5em" text-anchor="${anchor}">${escapeText(point.name)}</text>`,
+      `<text class="name" x="${box.left.toFixed(1)}" y="${(box.bottom - 3).toFixed(1)}">${escapeText(name)}</text>`,
     );
   }
   return `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escapeText(across)}">${parts.join("")}</svg>`;

@@ -26,7 +26,7 @@ export interface MeasuredSet {
   /** For the statistics. */
   readonly real: readonly PictureEntry[];
   /** Features of real pictures by the first network, where they were made before. */
-  readonly realFeatures?: { readonly bytes: Uint8Array; readonly file: string };
+  readonly realFeatures?: Features;
   /** All pictures of the set, for captions that are not a picture's own. */
   readonly all: readonly PictureEntry[];
   readonly decode: DecodeSettings;
@@ -66,9 +66,7 @@ export async function measureRows(
   for (const [n, network] of measures.features.entries()) {
     const given = n === 0 ? set.realFeatures : undefined;
     real.push(
-      given === undefined
-        ? await featuresOf(folder, `real-${set.real.length}`, network, decoded(set.real, decode), signal)
-        : decodeFeatures(given.bytes, given.file, network.identity),
+      given ?? (await featuresOf(folder, `real-${set.real.length}`, network, decoded(set.real, decode), signal)),
     );
   }
   const count = captions.length * perCaption;

@@ -3,6 +3,8 @@ import { UsageError } from "../../errors.ts";
 import { bootstrapDefaults } from "../../evaluation/bootstrap.ts";
 import { evaluationReport, type ReportSheet } from "../../evaluation/evaluation-report.ts";
 import { type EvaluationSplit, encodeSplit, type SplitPictures } from "../../evaluation/evaluation-split.ts";
+import { decodeFeatures } from "../../evaluation/feature-file.ts";
+import type { FeatureIdentity, Features } from "../../evaluation/features.ts";
 import { runtimeProducts } from "../../evaluation/products.ts";
 import { type Table2, table2 } from "../../evaluation/table2.ts";
 import { type RowPlan, rowKey, rowTitle } from "../../evaluation/table2-plan.ts";
@@ -83,12 +85,12 @@ export async function runEvaluation(
 ): Promise<EvaluationOutcome | undefined> {
   const { rows, pictures, perCaption, settings } = evaluation;
   const { out, resume, shard, signal, onProgress } = run;
+  // Networks that measure are opened first: what is wrong with them is told before hours of drawing.
+  await using measures = await openMeasures(runtime, evaluation.measures, run.hub);
+  const realFeatures = await readRealFeatures(evaluation.realFeatures, measures.features[0]!.identity);
   await using folder = await openEvaluationFolder(out, { config: settings, resume, shard, freeKeys });
   await folder.write(evaluationFiles.split, encodeSplit(evaluation.split));
   await using drawer = await openDrawer(evaluation.opened, runtime, 2);
-  // Networks that measure are opened first: what is wrong with them is told before hours of drawing.
-  await using measures = await openMeasures(runtime, evaluation.measures, run.hub);
-  const realFeatures = await readRealFeatures(evaluation.realFeatures);
   await drawMissing(folder, drawer, evaluation, run);
   const count = pictures.captions.length * perCaption;
   const drawn = (await folder.drawn()).filter(({ place }) => place < count);
@@ -153,17 +155,17 @@ export async function runEvaluation(
   }
 }
 
-async function readRealFeatures(
-  path: string | undefined,
-): Promise<{ readonly bytes: Uint8Array; readonly file: string } | undefined> {
+async function readRealFeatures(path: string | undefined, expected: FeatureIdentity): Promise<Features | undefined> {
   if (path === undefined) return undefined;
+  let bytes: Uint8Array;
   try {
-    return { bytes: await readFile(path), file: path };
+    bytes = await readFile(path);
   } catch (cause) {
     throw new UsageError(`${path}: the features of real pictures cannot be read (${(cause as Error).message}).`, {
       cause,
     });
   }
+  return decodeFeatures(bytes, path, expected);
 }
 
 /** How a row draws. */
