@@ -45,8 +45,7 @@ export interface TeacherDistance {
 
 /**
  * Measures a student by drawing a small set, always of the same prompts and noise, in few steps of LCM, and comparing its
- * latents to what its teacher makes of them by DDIM on the whole grid of the distillation, with guidance in the middle of
- * the distilled range. The teacher draws once; its latents stay in the run's folder.
+ * latents to what its teacher makes of them by DDIM in many steps, with guidance in the middle of the distilled range. The teacher draws once; its latents stay in the run's folder.
  *
  * It says how well the student follows the teacher, not how good the teacher is; and the noise that LCM adds between its
  * steps leaves a distance that no student closes.
@@ -121,7 +120,7 @@ export function teacherDistance(
     try {
       for (const [group, captions] of tokens.entries()) {
         const feeds = { tokens: captions, emptyTokens: empty, guidanceScale: scale };
-        const ddim = sampler("ddim", model.scheduler, ddimSteps);
+        const ddim = sampler("ddim", model.scheduler, measure.teacherSteps);
         results.push(await draw(ddim, group, (x, t) => ask(session, feeds, x, t)));
       }
     } finally {
@@ -131,7 +130,7 @@ export function teacherDistance(
   }
 
   const key = createHash("sha256")
-    .update(JSON.stringify([sources, prompts, batch, measure.seed, ddimSteps, omega, latentShape]))
+    .update(JSON.stringify([sources, prompts, batch, measure.seed, measure.teacherSteps, omega, latentShape]))
     .digest("hex");
   let teacher: Promise<readonly Floats[]> | undefined;
   let session: Promise<Session> | undefined;

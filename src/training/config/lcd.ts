@@ -14,6 +14,8 @@ export interface MeasureConfig {
   readonly pictures: number;
   /** Sampling steps of the student. */
   readonly steps: number;
+  /** Steps of DDIM that count as the teacher's fine solution. */
+  readonly teacherSteps: number;
   /** Of the noise. */
   readonly seed: number;
 }
@@ -31,7 +33,7 @@ export const lcdTrainingDefaults: Omit<LcdTrainingConfig, RequiredCommon | "base
   ...consistencyTrainingDefaults,
   guidanceWidth: 256,
   measureEvery: 100,
-  measure: { prompts: [], pictures: 16, steps: 4, seed: 0 },
+  measure: { prompts: [], pictures: 16, steps: 4, teacherSteps: 50, seed: 0 },
 };
 
 /** How each key is checked. */
@@ -42,6 +44,7 @@ export const lcdTrainingShape: Shape<LcdTrainingConfig> = {
     prompts: texts("a list of prompts"),
     pictures: whole(2, 1024),
     steps: whole(1, 50),
+    teacherSteps: whole(1, 1000),
     seed: whole(0, 2 ** 32 - 1),
   }),
 };
