@@ -76,6 +76,7 @@ describe("fourstep evaluate", () => {
     for (const row of found) {
       expect(row["features"]).toMatch(/^squeezenet-1\.1 512, torchvision resizing, weights [0-9a-f]{12}$/);
       expect(row.frechet).toBeGreaterThan(0);
+      expect(row["distances"]).toMatchObject([{ counts: [12, 4], conditionalFrechet: expect.any(Number) }]);
       for (const name of ["secondsPerImage", "secondsPerCall", "lpips", "lpipsDiversity"])
         expect(row[name], name).toBeGreaterThan(0);
       expect(row["captionRetrieval"]).toBeGreaterThanOrEqual(0);
@@ -87,10 +88,14 @@ describe("fourstep evaluate", () => {
     expect(found[1]!["lpipsTeacher"]).toBeGreaterThan(0);
     const read = (name: string): Promise<string> => readFile(join(out, name), "utf8");
     expect(await read("table.txt")).toContain("LCM-LoRA 2 against DDIM 4: Frechet");
-    expect(await read("table.md")).toMatch(/^\| sampler \| steps \| calls \| s\/image \| Frechet \|/);
+    expect(await read("table.md")).toMatch(
+      /^\| sampler \| steps \| calls \| s\/image \| Frechet \| at infinity \| kernel \|/,
+    );
     const [head = "", ...lines] = (await read("table.csv")).trimEnd().split("\r\n");
     expect(lines).toHaveLength(2);
-    expect(head.split(",")).toEqual(expect.arrayContaining(["frechet", "frechet_low", "lpips_high", "features"]));
+    expect(head.split(",")).toEqual(
+      expect.arrayContaining(["frechet", "frechet_low", "lpips_high", "features", "conditionalFrechet"]),
+    );
     expect(JSON.parse(await read("table.json"))).toMatchObject({ rows: found, settings: { perCaption: 2 } });
     const report = await read("report.html");
     expect(report).toContain("data:image/png;base64,");

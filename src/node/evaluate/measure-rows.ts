@@ -1,5 +1,6 @@
 import { captionRetrieval, otherPlaces, type RetrievalItem } from "../../evaluation/caption-retrieval.ts";
 import { clipScore } from "../../evaluation/clip-score.ts";
+import type { Conditions } from "../../evaluation/conditional-frechet.ts";
 import { decodeFeatures, encodeFeatures } from "../../evaluation/feature-file.ts";
 import type { FeatureNetwork, Features } from "../../evaluation/features.ts";
 import { lpipsDiversity, lpipsToCounterparts } from "../../evaluation/lpips-uses.ts";
@@ -27,6 +28,8 @@ export interface MeasuredSet {
   readonly real: readonly PictureEntry[];
   /** Features of real pictures by the first network, where they were made before. */
   readonly realFeatures?: Features;
+  /** The captions as a text encoder has them, for a distance given the captions. */
+  readonly conditions: Conditions;
   /** All pictures of the set, for captions that are not a picture's own. */
   readonly all: readonly PictureEntry[];
   readonly decode: DecodeSettings;
@@ -68,6 +71,11 @@ export async function measureRows(
     real.push(
       given ?? (await featuresOf(folder, `real-${set.real.length}`, network, decoded(set.real, decode), signal)),
     );
+  }
+  const pairedReal: Features[] = [];
+  for (const network of measures.features) {
+    const name = `counterparts-${captions.length}`;
+    pairedReal.push(await featuresOf(folder, name, network, decoded(set.counterparts, decode), signal));
   }
   const count = captions.length * perCaption;
   const picturesOf = (row: RowPlan): (() => Promise<Picture[]>) =>
@@ -135,7 +143,7 @@ export async function measureRows(
     }
     findings.push({ plan, drawings: drawingsOf(drawn, key, count), features, byCaption });
   }
-  return { perCaption, real, rows: findings };
+  return { perCaption, real, paired: { real: pairedReal, conditions: set.conditions }, rows: findings };
 }
 
 /** One picture of each caption, with captions of other subjects in its style, or of any where there are too few. */

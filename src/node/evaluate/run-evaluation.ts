@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { UsageError } from "../../errors.ts";
 import { bootstrapDefaults } from "../../evaluation/bootstrap.ts";
+import { captionConditions } from "../../evaluation/caption-conditions.ts";
 import { evaluationReport, type ReportSheet } from "../../evaluation/evaluation-report.ts";
 import { type EvaluationSplit, encodeSplit, type SplitPictures } from "../../evaluation/evaluation-split.ts";
 import { decodeFeatures } from "../../evaluation/feature-file.ts";
@@ -116,6 +117,7 @@ export async function runEvaluation(
       counterparts: pictures.drawn,
       real: pictures.real,
       ...(realFeatures === undefined ? {} : { realFeatures }),
+      conditions: await captionConditions(await drawer.plain(), drawer.model, pictures.captions, signal),
       all: evaluation.set.entries,
       decode: { size: drawer.size },
     },
@@ -229,8 +231,8 @@ function notesOf(
   return [
     `${pictures.captions.length} captions, ${perCaption} ${perCaption === 1 ? "picture" : "pictures"} of each, from the same seeds in all rows; ${pictures.real.length} real pictures.`,
     ...distances.map(
-      ({ features, counts }) =>
-        `Frechet distance by the features of ${features}; ${counts[0]} real and ${counts[1]} drawn pictures, not corrected for their number${distances.some(({ frechetInfinity }) => frechetInfinity !== undefined) ? " (extrapolated ones and kernel distances are in JSON and CSV)" : ""}.`,
+      ({ features, counts, frechetInfinity, inceptionScore }) =>
+        `Frechet and kernel distance by the features of ${features}; ${counts[0]} real and ${counts[1]} drawn pictures. The first is not corrected for their number${frechetInfinity === undefined ? "; 20 drawn pictures are the least that it is extrapolated from" : "; at infinity it is extrapolated to infinitely many drawn ones"}. JSON and CSV hold the conditional distance, too${inceptionScore === undefined ? "" : ", and the inception score"}.`,
     ),
     ...(lpips === undefined ? [] : [`${lpips}: to real is the distance from the real picture of the same caption.`]),
     ...(clip === undefined ? [] : [`CLIP score by ${clip}.`]),
