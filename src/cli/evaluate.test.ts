@@ -158,7 +158,7 @@ describe("fourstep evaluate", () => {
     expect((await readFile(join(out, "drawn-1-of-1.jsonl"), "utf8")).trimEnd().split("\n")).toHaveLength(6);
     const other = await evaluate([...more, "--seed", "5", "--out", out, "--resume"]);
     expect(other.code).toBe(2);
-    expect(other.stderr).toContain('"seed"');
+    expect(other.stderr).toContain("differs in seed (was 0, is 5)");
   });
 
   it("keeps nothing of a quick evaluation that names no folder", async () => {

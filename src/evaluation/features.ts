@@ -89,7 +89,8 @@ export function joinFeatures(parts: readonly Features[]): Features {
   };
 }
 
-function selectRows({ shape, data }: Tensor<"float32">, indices: ArrayLike<number>): Tensor<"float32"> {
+/** Some rows of a tensor `[rows, width]`, in the order given. */
+export function selectRows({ shape, data }: Tensor<"float32">, indices: ArrayLike<number>): Tensor<"float32"> {
   const width = shape[1]!;
   const out = new Float32Array(indices.length * width);
   for (let i = 0; i < indices.length; i++)

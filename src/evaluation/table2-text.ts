@@ -38,16 +38,21 @@ function withInterval(estimate: Estimate | undefined): string {
 export function tableCells(table: Table2): readonly (readonly string[])[] {
   const names = presentColumns(table);
   const distances = table.rows[0]?.distances ?? [];
-  const frechet = distances.map(({ features }) =>
-    distances.length === 1 ? "Frechet" : `Frechet ${features.split(",")[0]!}`,
-  );
+  const frechet = distances.flatMap(({ features }) => {
+    const of = distances.length === 1 ? "" : ` ${features.split(",")[0]!}`;
+    return [`Frechet${of}`, `at infinity${of}`, `kernel${of}`];
+  });
   const head = ["sampler", "steps", "calls", "s/image", ...frechet, ...names.map((name) => columnTitles[name])];
   const rows = table.rows.map((row) => [
     rowSampler(row.plan),
     String(row.plan.steps),
     String(row.time.networkCalls),
     withInterval(row.time.secondsPerPicture),
-    ...row.distances.map(({ frechet: estimate }) => withInterval(estimate)),
+    ...row.distances.flatMap(({ frechet: estimate, frechetInfinity, kernel }) => [
+      withInterval(estimate),
+      frechetInfinity === undefined ? "–" : threeDigits(frechetInfinity),
+      String(Number(kernel.toPrecision(3))),
+    ]),
     ...names.map((name) => withInterval(row.byCaption[name])),
   ]);
   return [head, ...rows];
@@ -102,7 +107,14 @@ export function tableCsv(table: Table2): string {
     ...["sampler", "steps", "guidance", "networkCalls", ...spread("secondsPerImage"), "images"],
     ...distances.flatMap((_, n) => {
       const at = n === 0 ? "" : String(n + 1);
-      return [`features${at}`, ...spread(`frechet${at}`), `frechetInfinity${at}`, `kernel${at}`];
+      return [
+        `features${at}`,
+        ...spread(`frechet${at}`),
+        `frechetInfinity${at}`,
+        `kernel${at}`,
+        `conditionalFrechet${at}`,
+        `inceptionScore${at}`,
+      ];
     }),
     ...names.flatMap(spread),
   ];
@@ -115,11 +127,10 @@ export function tableCsv(table: Table2): string {
     String(row.time.networkCalls),
     ...numbers(row.time.secondsPerPicture),
     String(row.images),
-    ...row.distances.flatMap(({ features, frechet, frechetInfinity, kernel }) => [
+    ...row.distances.flatMap(({ features, frechet, frechetInfinity, kernel, conditionalFrechet, inceptionScore }) => [
       features,
       ...numbers(frechet),
-      frechetInfinity === undefined ? "" : String(frechetInfinity),
-      String(kernel),
+      ...[frechetInfinity, kernel, conditionalFrechet, inceptionScore].map((x) => (x === undefined ? "" : String(x))),
     ]),
     ...names.flatMap((name) => numbers(row.byCaption[name])),
   ]);
@@ -175,13 +186,15 @@ function rowJson({ plan, images, time, distances, byCaption }: Table2Row): JsonO
     features: first?.features ?? null,
     images,
     intervals,
-    distances: distances.map(({ features, frechet, frechetInfinity, kernel, manifold, counts }) => ({
+    distances: distances.map(({ features, frechet, frechetInfinity, kernel, manifold, counts, ...more }) => ({
       features,
       counts,
       frechet: frechet.value,
       frechetInterval: interval(frechet),
       frechetInfinity: frechetInfinity ?? null,
       kernel,
+      conditionalFrechet: more.conditionalFrechet ?? null,
+      inceptionScore: more.inceptionScore ?? null,
       precision: manifold?.precision ?? null,
       recall: manifold?.recall ?? null,
       density: manifold?.density ?? null,

@@ -40,6 +40,10 @@ function findings(): Findings {
   return {
     perCaption: 1,
     real: [pictures("real", 60, 0)],
+    paired: {
+      real: [pictures("own", count, 0)],
+      conditions: { name: "normal 2", rows: float32([count, 2], counterNormal(5, "conditions", 0, 2 * count)) },
+    },
     rows: [
       row("ddim:32", "same", 0.2, 8, 0.4),
       row("dpm-solver++:8", "far", 3, 2, 0.5),
@@ -74,12 +78,17 @@ describe("table 2", () => {
       expect(one!.frechetInfinity).toBeLessThan(value);
       expect(one!.manifold!.precision).toBeGreaterThanOrEqual(0);
     }
+    // As many means away as the distance without conditions.
+    const [near, far] = rows.map(({ distances }) => distances[0]!.conditionalFrechet!) as [number, number];
+    expect(far - near).toBeGreaterThan(6 * (3 ** 2 - 0.2 ** 2) * 0.7);
     expect(rows[1]!.distances[0]!.kernel).toBeGreaterThan(rows[0]!.distances[0]!.kernel);
   });
 
   it("writes itself as text, Markdown, CSV and JSON", async () => {
     const table = await made();
-    expect(tableText(table, ["A note."])).toMatch(/^sampler +steps +calls +s\/image +Frechet +LPIPS to real\n/);
+    expect(tableText(table, ["A note."])).toMatch(
+      /^sampler +steps +calls +s\/image +Frechet +at infinity +kernel +LPIPS to real\n/,
+    );
     expect(tableMarkdown(table, ["A note."])).toMatch(/\n\n- A note\.\n$/);
     const lines = tableCsv(table).split("\r\n");
     expect(lines).toHaveLength(5);

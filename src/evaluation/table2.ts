@@ -7,9 +7,11 @@ import {
   type Verdict,
   verdictOf,
 } from "./bootstrap.ts";
-import { describeFeatures, type Features, selectFeatures } from "./features.ts";
+import { type Conditions, conditionalFrechetDistance } from "./conditional-frechet.ts";
+import { describeFeatures, type Features, selectFeatures, selectRows } from "./features.ts";
 import { type FeatureStatistics, featureStatistics, frechetDistance } from "./frechet.ts";
 import { frechetInfinity } from "./frechet-infinity.ts";
+import { inceptionScore } from "./inception-score.ts";
 import { kernelDistance } from "./kernel-distance.ts";
 import { type ManifoldMeasures, manifoldMeasures } from "./manifold.ts";
 import type { Products } from "./products.ts";
@@ -42,7 +44,16 @@ export interface Findings {
   readonly perCaption: number;
   /** Of real pictures, by each network. */
   readonly real: readonly Features[];
+  /** The real picture of each caption, and the captions as a text encoder has them. */
+  readonly paired?: PairedFindings;
   readonly rows: readonly RowFindings[];
+}
+
+/** What a conditional distance needs, in the order of the captions. */
+export interface PairedFindings {
+  /** By each network. */
+  readonly real: readonly Features[];
+  readonly conditions: Conditions;
 }
 
 /** Distances of a row's pictures from real ones by one network's features. */
@@ -53,6 +64,10 @@ export interface FeatureColumns {
   /** Extrapolated to infinitely many drawn pictures; undefined of few. */
   readonly frechetInfinity: number | undefined;
   readonly kernel: number;
+  /** From the real pictures of the same captions, given the captions; undefined where these are not at hand. */
+  readonly conditionalFrechet: number | undefined;
+  /** Of a network that tells classes. */
+  readonly inceptionScore: number | undefined;
   /** Precision, recall, density and coverage; undefined of few. */
   readonly manifold: ManifoldMeasures | undefined;
   readonly counts: readonly [real: number, drawn: number];
@@ -128,7 +143,7 @@ const meanOf =
  */
 export async function table2(
   products: Products,
-  { perCaption, real, rows }: Findings,
+  { perCaption, real, rows, paired }: Findings,
   options: Partial<BootstrapOptions> = {},
 ): Promise<Table2> {
   const statistics: FeatureStatistics[] = [];
@@ -148,7 +163,9 @@ export async function table2(
     kept.push(resampled);
     for (const [n, some] of features.entries()) {
       const frechet = await bootstrap(captions[r]!, resampled[n]!.measure, centred);
-      distances.push({ frechet, ...(await furtherDistances(products, real[n]!, statistics[n]!, some)) });
+      const conditionalFrechet = await conditionalOf(products, paired, n, some, perCaption);
+      const further = await furtherDistances(products, real[n]!, statistics[n]!, some);
+      distances.push({ frechet, ...further, conditionalFrechet });
     }
     const means: Partial<Record<CaptionColumn, Estimate>> = {};
     for (const [name, values] of columnsOf(byCaption)) means[name] = await bootstrapMean(values, options);
@@ -196,11 +213,30 @@ async function furtherDistances(
   real: Features,
   statistics: FeatureStatistics,
   drawn: Features,
-): Promise<Omit<FeatureColumns, "frechet">> {
+): Promise<Omit<FeatureColumns, "frechet" | "conditionalFrechet">> {
   const counts = [real.rows.shape[0]!, drawn.rows.shape[0]!] as const;
   const infinity = counts[1] < leastForLine ? undefined : (await frechetInfinity(products, statistics, drawn)).distance;
   const { distance: kernel } = await kernelDistance(products, real, drawn);
   const manifold =
     Math.min(...counts) <= neighbours ? undefined : await manifoldMeasures(products, real, drawn, neighbours);
-  return { features: describeFeatures(drawn.identity), frechetInfinity: infinity, kernel, manifold, counts };
+  const features = describeFeatures(drawn.identity);
+  // One split: of some hundreds of pictures, ten would each be too small.
+  const score = drawn.logits === undefined ? undefined : inceptionScore(drawn, { splits: 1 }).score;
+  return { features, frechetInfinity: infinity, kernel, inceptionScore: score, manifold, counts };
+}
+
+/** Each drawn picture against the real one of its caption. */
+async function conditionalOf(
+  products: Products,
+  paired: PairedFindings | undefined,
+  network: number,
+  drawn: Features,
+  perCaption: number,
+): Promise<number | undefined> {
+  if (paired === undefined) return undefined;
+  const captions = Int32Array.from({ length: drawn.rows.shape[0]! }, (_, i) => Math.floor(i / perCaption));
+  const { name, rows } = paired.conditions;
+  const conditions = { name, rows: selectRows(rows, captions) };
+  const real = selectFeatures(paired.real[network]!, captions);
+  return (await conditionalFrechetDistance(products, real, drawn, conditions)).distance;
 }
