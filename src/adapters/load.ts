@@ -111,6 +111,11 @@ export async function loadModelAdapter(
   return modelAdapter(file.name, match, tensors, file.metadata, options);
 }
 
+/** Which tensor of a file is what, of a model with these layers; no tensor is read. */
+export function matchFile(file: TensorFile, parts: PartModules): KeyMatch {
+  return matchKeys(namedTensors(file, parts).keys(), parts, dialects);
+}
+
 /** The tensors by the names that the dialects know: those of a bare list have none of their own. */
 function namedTensors({ tensors, content }: TensorFile, parts: PartModules): ReadonlyMap<string, LocatedTensor> {
   const list = content !== undefined && [...tensors.keys()].every((name, i) => name === String(i));

@@ -4,8 +4,10 @@ import { UsageError } from "../errors.ts";
 import { infotextKeyword, parseInfotext } from "../formats/infotext.ts";
 import { readPngText } from "../formats/png-text.ts";
 import { resolveModel } from "../node/hub/models.ts";
-import { describeFile, type LoraBase } from "../node/inspect-file.ts";
+import { describeFile } from "../node/inspect-file.ts";
 import { describeFolder, readBase } from "../node/inspect-folder.ts";
+import type { LoraBase } from "../node/inspect-lora.ts";
+import { adapterFileIn } from "../node/lora-files.ts";
 import { shippedModelFolder } from "../node/shipped-model.ts";
 import type { CliContext } from "./command.ts";
 import { type Description, descriptionLines, type PictureDescription } from "./description-lines.ts";
@@ -31,9 +33,13 @@ export async function describePath(given: string, options: InspectOptions, conte
 async function describe(path: string, model: string | undefined, context: CliContext): Promise<Description> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) throw new UsageError(`${path}: there is no such file or folder.`);
-  if (info.isDirectory()) return describeFolder(path);
+  const bases = () => ownBase(model, context);
+  if (info.isDirectory()) {
+    const adapter = await adapterFileIn(path);
+    return adapter === undefined ? describeFolder(path) : describeFile(adapter, bases);
+  }
   if (await isPng(path)) return describePicture(path);
-  return describeFile(path, () => ownBase(model, context));
+  return describeFile(path, bases);
 }
 
 /** The model that a LoRA is compared with first: the one that was named, or else the one that comes with the package. */

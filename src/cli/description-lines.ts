@@ -1,4 +1,6 @@
-import type { BarePartDescription, FileDescription, LoraDescription } from "../node/inspect-file.ts";
+import { printableKey } from "../adapters/keys/match.ts";
+import type { BarePartDescription, FileDescription } from "../node/inspect-file.ts";
+import type { LoraDescription } from "../node/inspect-lora.ts";
 import type { ModelDescription } from "../node/inspect-model.ts";
 import type { PartDescription } from "../node/inspect-part.ts";
 
@@ -76,16 +78,28 @@ function partLines(part: PartDescription): string[] {
 }
 
 function loraLines(lora: LoraDescription): string[] {
+  const { name, family, dialect, kinds, modules, parts, parameters, acceleration, words, zero } = lora;
+  const inParts = Object.entries(parts).map(([part, count]) => `${part} ${count}`);
+  const kindsLine = kinds.filter((kind) => kind !== "bias").join(", ");
   const lines = [
-    `${lora.name}: LoRA for ${lora.family}`,
-    `dialect     ${lora.dialect}`,
-    `modules     ${lora.modules}`,
-    `parameters  ${grouped(lora.parameters)}`,
-    `rank        ${lora.rank}, alpha ${lora.alpha}`,
-    `unmatched   ${lora.unmatched.length === 0 ? "none" : keys(lora.unmatched)}`,
+    `${name}: ${kindsLine === "" ? "LoRA" : kindsLine} for ${family}`,
+    ...(acceleration === undefined ? [] : [`accelerates ${acceleration}`]),
+    `dialect     ${dialect}`,
+    `modules     ${modules}: ${inParts.join(", ")}`,
+    `parameters  ${grouped(parameters)}`,
+    ...rankLines(lora),
   ];
-  if (lora.leftOver.length > 0) lines.push(`other parts ${keys(lora.leftOver)}`);
+  if (words.length > 0) lines.push(`words       ${words.map(printable).join(", ")}`);
+  if (zero) lines.push("changes     none: all of them are zero");
+  lines.push(`unmatched   ${lora.unmatched.length === 0 ? "none" : keys(lora.unmatched)}`);
+  if (lora.leftOver.length > 0) lines.push(`left over   ${keys(lora.leftOver)}`);
   return lines;
+}
+
+function rankLines({ rank, ranks, alpha }: LoraDescription): string[] {
+  if (rank === 0) return [];
+  const others = ranks === undefined ? "" : ` (${ranks[0]} to ${ranks[1]})`;
+  return [`rank        ${rank}${others}, alpha ${Number(alpha.toPrecision(6))}`];
 }
 
 function pictureLines({ name, prompt, negativePrompt, settings }: PictureDescription): string[] {
@@ -97,8 +111,13 @@ function pictureLines({ name, prompt, negativePrompt, settings }: PictureDescrip
 }
 
 function keys(names: readonly string[]): string {
-  const shown = names.slice(0, shownKeys).join(", ");
+  const shown = names.slice(0, shownKeys).map(printable).join(", ");
   return names.length > shownKeys ? `${names.length}: ${shown}, …` : `${names.length}: ${shown}`;
+}
+
+/** A name of somebody else's file: cut where it is very long, and with nothing that would upset a terminal. */
+function printable(name: string): string {
+  return printableKey(name.length <= 120 ? name : `${name.slice(0, 117)}...`);
 }
 
 function grouped(number: number): string {

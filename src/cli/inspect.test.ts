@@ -87,18 +87,23 @@ describe("fourstep inspect", () => {
       kind: "lora",
       name: "flat.safetensors",
       dialect: "kohya",
+      kinds: ["LoRA"],
       family: "tiny",
       modules: 79,
+      parts: { unet: 79 },
       parameters: 13_752,
       rank: 3,
       alpha: 6,
+      words: [],
+      zero: false,
+      matched: 237,
       unmatched: ["lora_unet_nowhere.lora_up.weight"],
       leftOver: [],
       metadata: { note: "hello" },
     });
     const { stdout } = await runFourstep(["inspect", path, "--model", model]);
     expect(stdout).toBe(
-      "flat.safetensors: LoRA for tiny\ndialect     kohya\nmodules     79\nparameters  13,752\nrank        3, alpha 6\nunmatched   1: lora_unet_nowhere.lora_up.weight\n",
+      "flat.safetensors: LoRA for tiny\ndialect     kohya\nmodules     79: unet 79\nparameters  13,752\nrank        3, alpha 6\nunmatched   1: lora_unet_nowhere.lora_up.weight\n",
     );
   });
 
@@ -156,7 +161,10 @@ describe("fourstep inspect", () => {
       [join(folder, "nowhere"), /nowhere: there is no such file or folder\.$/],
       [tmpdir(), /: model_index\.json is missing; a model folder of diffusers was expected\.$/],
       [text, /^notes\.txt: this is neither a safetensors file nor one that torch\.save wrote\.$/],
-      [loha, /^loha\.safetensors: none of its keys, such as "lora_unet_x\.hada_w1_a", names a layer of /],
+      [
+        loha,
+        /^loha\.safetensors: none of its keys, such as "lora_unet_x\.hada_w1_a", names a layer of a known model \(.*\) in a known dialect \(.*\); give the model that it was made for with --model\.$/,
+      ],
     ];
     for (const [path, sentence] of cases) {
       const { code, stdout, stderr } = await runFourstep(["inspect", path, "--json"]);

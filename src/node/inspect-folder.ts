@@ -5,6 +5,7 @@ import { field, parseJsonObject } from "../formats/json.ts";
 import { openTensorFile } from "../formats/open-tensor-file.ts";
 import { unwrapStateDict } from "../formats/tensor-file.ts";
 import { familyName, familyOf } from "../generate/family.ts";
+import { modelLayers } from "../generate/read-lora.ts";
 import {
   readAutoencoder,
   readDiffusersModel,
@@ -13,8 +14,8 @@ import {
 } from "../models/checkpoint/diffusers-folder.ts";
 import { readOriginalModel } from "../models/checkpoint/original/read-original.ts";
 import { unetTable } from "../models/module-table.ts";
-import type { UNetConfig } from "../models/unet/config.ts";
-import type { BarePartDescription, LoraBase } from "./inspect-file.ts";
+import type { BarePartDescription } from "./inspect-file.ts";
+import type { LoraBase } from "./inspect-lora.ts";
 import { describeAutoencoder, describeModel, describeText, type ModelDescription } from "./inspect-model.ts";
 import { describePart, type PartDescription } from "./inspect-part.ts";
 import { type ModelFolder, openModelFolder } from "./model-folder.ts";
@@ -62,27 +63,18 @@ function bare(folder: ModelFolder, description: PartDescription, family: string)
 }
 
 /**
- * The layers of a model's U-Net, for comparing LoRAs with; neither tokenizer nor weights are needed.
+ * The layers of a model that LoRAs change, for comparing LoRAs with; neither tokenizer nor weights are needed.
  * @throws UsageError when there is no such model, CheckpointError or FormatError when it is none
  */
 export async function readBase(path: string): Promise<LoraBase> {
   const single = (await stat(path).catch(() => undefined))?.isFile() ?? false;
   await using folder = await openModelFolder(single ? dirname(path) : path);
-  const { name, config } = single ? await singleUNet(folder, basename(path)) : await folderUNet(folder);
-  return { name: familyOf(config)?.name ?? name, modules: unetTable(config).modules };
-}
-
-interface NamedUNet {
-  readonly name: string;
-  readonly config: UNetConfig;
-}
-
-async function singleUNet(folder: ModelFolder, file: string): Promise<NamedUNet> {
-  const { name, unet } = await readOriginalModel(unwrapStateDict(await openTensorFile(await folder.source(file))));
-  return { name, config: unet.config };
-}
-
-async function folderUNet(folder: ModelFolder): Promise<NamedUNet> {
-  const { name, unet } = await readDiffusersModel(folder);
-  return { name, config: unet.config };
+  const model = single
+    ? await readOriginalModel(unwrapStateDict(await openTensorFile(await folder.source(basename(path)))))
+    : await readDiffusersModel(folder);
+  const { name, unet, textEncoder, second } = model;
+  return {
+    name: familyOf(unet.config)?.name ?? name,
+    layers: modelLayers(unet.config, textEncoder.config, second?.textEncoder.config),
+  };
 }

@@ -4,7 +4,7 @@ import { parseLoraStrength } from "../generate/prompt/lora-strength.ts";
 import { resolveFile } from "./hub/models.ts";
 import { parseHubReference } from "./hub/reference.ts";
 import type { HubOptions } from "./hub/snapshot.ts";
-import { isFile, type LoraLibrary, loraName } from "./lora-files.ts";
+import { adapterFileIn, isFile, type LoraLibrary, loraName } from "./lora-files.ts";
 
 export type { LoraChoice };
 
@@ -19,7 +19,7 @@ export interface GivenLora {
 }
 
 /**
- * A LoRA as people write it: a file, a name in the library or a hub's `owner/name`, then, after colons, what
+ * A LoRA as people write it: a file, a folder that PEFT or diffusers wrote, a name in the library or a hub's `owner/name`, then, after colons, what
  * `parseLoraStrength` reads, e.g. `style.safetensors:0.8:up=1,down=0`. A colon may be part of a file's name.
  * @throws UsageError when there is no such file, or its strength cannot be read
  */
@@ -61,7 +61,7 @@ interface Split {
 async function splitPath(text: string, library: LoraLibrary): Promise<Split | undefined> {
   for (let end = text.length; end > 0; end = text.lastIndexOf(":", end - 1)) {
     const name = text.slice(0, end);
-    const path = (await isFile(name)) ? name : await library.find(name);
+    const path = (await isFile(name)) ? name : ((await adapterFileIn(name)) ?? (await library.find(name)));
     if (path !== undefined) return { path, rest: text.slice(end) };
   }
   return undefined;

@@ -100,11 +100,25 @@ export async function ownLcmLora(model: string): Promise<string | undefined> {
 /** The name that LoRAs on model hubs share; there, the repository says which one it is. */
 const hubName = "pytorch_lora_weights";
 
+/** The name that PEFT gives to an adapter's file, beside `adapter_config.json`. */
+const peftName = "adapter_model";
+
+/** The adapter in a folder that PEFT or diffusers wrote; undefined when it holds none. */
+export async function adapterFileIn(folder: string): Promise<string | undefined> {
+  for (const name of [peftName, hubName]) {
+    for (const ending of endings) {
+      const path = join(folder, `${name}${ending}`);
+      if (await isFile(path)) return path;
+    }
+  }
+  return undefined;
+}
+
 /** What people call a LoRA's file: its name without ending, or else its repository or folder. */
 export function loraName(path: string): string {
   const full = resolve(path);
   const name = withoutEnding(basename(full));
-  if (name !== hubName) return name;
+  if (name !== hubName && name !== peftName) return name;
   const repository = cachedRepository(full);
   return repository === undefined ? basename(dirname(full)) : repository.slice(repository.indexOf("/") + 1);
 }

@@ -21,7 +21,8 @@ export async function readLora(path: string, files: DiffusersModel): Promise<Mod
 
 /** What PEFT's configuration says of alpha, where it lies beside a file of PEFT. */
 export async function besideRule(path: string, { tensors }: TensorFile): Promise<{ readonly alphaRule?: AlphaRule }> {
-  if (![...tensors.keys()].some((key) => key.includes(".lora_A."))) return {};
+  const peft = [...tensors.keys()].some((key) => key.includes(".lora_A.") || key.startsWith("base_model.model."));
+  if (!peft) return {};
   const name = "adapter_config.json";
   const text = await readFile(join(dirname(path), name), "utf8").catch(() => undefined);
   return text === undefined ? {} : { alphaRule: alphaFromPeftConfig(text, name) };

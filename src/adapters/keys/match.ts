@@ -74,8 +74,17 @@ export function matchKeys(keys: Iterable<string>, parts: PartModules, dialects: 
 
 /** A key as errors quote it: cut where it is very long, and with nothing that would upset a terminal. */
 export function quoted(key: string): string {
-  return JSON.stringify(shorten(key));
+  return `"${printableKey(shorten(key))}"`;
 }
+
+/** A name out of somebody else's file with escapes for what would upset a terminal, or turn the direction of writing. */
+export function printableKey(name: string): string {
+  return JSON.stringify(name)
+    .slice(1, -1)
+    .replace(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+const unprintable = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
 function makeReader(dialect: Dialect, parts: PartModules): Reader {
   const byLength = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => b.length - a.length;
