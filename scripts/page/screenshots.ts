@@ -31,7 +31,7 @@ async function remember(page: Page, words: string): Promise<void> {
 
 async function sketchAnApple(page: Page): Promise<void> {
   await page.getByLabel("What to draw").fill("a red apple");
-  await page.getByText("Sketch", { exact: true }).click();
+  await page.getByRole("radio", { name: "Sketch" }).check();
   await page.getByLabel("Brush size").fill("150");
   await page.getByRole("button", { name: "red", exact: true }).click();
   await drawLine(page, [0.36, 0.55], [0.64, 0.55]);

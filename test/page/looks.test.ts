@@ -52,7 +52,7 @@ describe.skipIf(chromiumPath === undefined)("how the page looks, in Chromium", (
     expect(await widerThanThePage(page)).toBe(0);
     await page.getByLabel("What to draw").fill("a fox");
     await drawn(page, /^a fox/);
-    await page.getByText("Sketch", { exact: true }).click();
+    await page.getByRole("radio", { name: "Sketch" }).check();
     await drawLine(page, [0.3, 0.5], [0.7, 0.5]);
     await drawn(page, /from the sketch/);
     await page.getByRole("switch", { name: "Side by side with DDIM" }).click();
@@ -79,7 +79,7 @@ describe.skipIf(chromiumPath === undefined)("how the page looks, in Chromium", (
   it("draws with a finger", async () => {
     await using visiting = await visit(browser, server.url, { width: 390, height: 844, touch: true });
     const { page } = visiting;
-    await page.getByText("Sketch", { exact: true }).tap();
+    await page.getByRole("radio", { name: "Sketch" }).tap();
     await page.getByRole("application").tap({ position: { x: 100, y: 100 } });
     await drawn(page, /from the sketch/);
   });

@@ -98,7 +98,7 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     await using visiting = await visit(browser, server.url);
     const { page, errors } = visiting;
     await page.getByLabel(prompt).fill("a red apple");
-    await page.getByText("Sketch", { exact: true }).click();
+    await page.getByRole("radio", { name: "Sketch" }).check();
     await page.getByRole("button", { name: "red", exact: true }).click();
     await drawLine(page, [0.3, 0.5], [0.7, 0.5]);
     await drawn(page, /from the sketch/);
@@ -170,7 +170,7 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     await using visiting = await visit(browser, server.url);
     const { page, errors } = visiting;
     await page.getByLabel(prompt).fill("a yellow duck");
-    await page.getByText("Sketch", { exact: true }).click();
+    await page.getByRole("radio", { name: "Sketch" }).check();
     await page.getByRole("button", { name: "yellow", exact: true }).click();
     await drawLine(page, [0.2, 0.6], [0.8, 0.6]);
     await page.getByLabel("Style 3d").press("End");
@@ -214,7 +214,7 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     await using visiting = await visit(browser, server.url);
     const { page, errors } = visiting;
     await page.getByLabel(prompt).fill("a lighthouse");
-    await page.getByText("Sketch", { exact: true }).click();
+    await page.getByRole("radio", { name: "Sketch" }).check();
     await page.getByRole("button", { name: "blue", exact: true }).click();
     await drawLine(page, [0.5, 0.2], [0.5, 0.8]);
     await page.getByLabel("Strength").press("End");
@@ -227,10 +227,10 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     await drawn(page, /^a lighthouse, from the sketch/);
     expect(await page.getByLabel("Strength").inputValue()).toBe("1");
     expect(await shareOf(page, 0x3a, 0x5f, 0xc8)).toBe(blue);
-    await page.getByText("Gallery", { exact: true }).click();
+    await page.getByRole("radio", { name: "Gallery" }).check();
     await shelved.first().waitFor();
     // What lies there brings its settings back.
-    await page.getByText("Type", { exact: true }).click();
+    await page.getByRole("radio", { name: "Type" }).check();
     await page.getByLabel(prompt).fill("a penguin");
     await drawn(page, /^a penguin/);
     await shelved.first().click();

@@ -19,9 +19,9 @@ export function App(): VNode {
   return (
     <DropZone>
       <header class="top">
-        <h1>
+        <h1 aria-label="Fourstep">
           <Logo />
-          Fourstep
+          <span class="name">Fourstep</span>
         </h1>
         <ModeSwitch />
         <span class="gap" />

@@ -5,7 +5,7 @@ import type { ShownPicture } from "../state/pane.ts";
 export function pictureFacts({ settings, seconds }: ShownPicture): string {
   const { settings: written } = parseInfotext(settings);
   const steps = written.get("Steps");
-  const facts = [written.get("Sampler"), steps === "1" ? "1 step" : `${steps} steps`, `seed ${written.get("Seed")}`];
+  const facts = [written.get("Sampler"), steps === "1" ? "1 step" : `${steps} steps`];
   if (seconds !== undefined) facts.push(`${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(0)} s`);
   return facts.filter((fact) => fact !== undefined).join(" · ");
 }

@@ -9,7 +9,7 @@ export interface PictureViewProps {
   readonly pane: Pane;
   readonly title: string;
   /** What stands there before the first picture. */
-  readonly empty: string;
+  readonly empty: ComponentChildren;
   /** Buttons below the picture. */
   readonly children?: ComponentChildren;
 }
@@ -24,7 +24,7 @@ export function PictureView({ pane, title, empty, children }: PictureViewProps):
     <figure class="picture-view" aria-label={title} aria-busy={progress !== undefined}>
       <div class={`picture ${scaling.value}`}>
         {picture === undefined ? (
-          <p class="empty">{empty}</p>
+          <div class="empty">{empty}</div>
         ) : (
           <img src={picture.url} alt={pictureWords(picture)} draggable />
         )}

@@ -2,9 +2,6 @@ import type { VNode } from "preact";
 import { settings } from "../state/settings.ts";
 import { drawAgain } from "../state/wanted.ts";
 
-/** Things that the shipped model knows. */
-const examples = ["a red apple", "a fox, flat style", "a lighthouse", "a blue teapot, retro style", "a penguin"];
-
 /** What is to be drawn: the picture follows each letter. */
 export function PromptBox(): VNode {
   const { prompt } = settings;
@@ -30,23 +27,6 @@ export function PromptBox(): VNode {
           drawAgain();
         }}
       />
-      {prompt.value === "" && settings.mode.value === "type" && (
-        <ul class="examples" aria-label="Examples">
-          {examples.map((example) => (
-            <li key={example}>
-              <button
-                type="button"
-                class="chip"
-                onClick={() => {
-                  prompt.value = example;
-                }}
-              >
-                {example}
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import type { VNode } from "preact";
 import { comparePane, mainPane } from "../state/pane.ts";
 import { settings } from "../state/settings.ts";
+import { Examples } from "./examples.tsx";
 import { LayerList } from "./layer-list.tsx";
 import { PictureActions } from "./picture-actions.tsx";
 import { PictureView } from "./picture-view.tsx";
@@ -23,11 +24,16 @@ export function Stage(): VNode {
       <PictureView
         pane={mainPane}
         title="Picture"
-        empty={sketching ? "Sketch something, and say what it is." : "Type, and the picture follows."}
+        empty={
+          <>
+            <p>{sketching ? "Sketch something, and say what it is." : "Type, and the picture follows."}</p>
+            <Examples />
+          </>
+        }
       >
         <PictureActions picture={mainPane.picture.value} />
       </PictureView>
-      {comparing && <PictureView pane={comparePane} title="By DDIM" empty="DDIM draws the same here." />}
+      {comparing && <PictureView pane={comparePane} title="By DDIM" empty={<p>DDIM draws the same here.</p>} />}
     </div>
   );
 }
