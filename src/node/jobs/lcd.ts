@@ -5,6 +5,7 @@ import type { LcdTrainingConfig } from "../../training/config/lcd.ts";
 import type { Batch } from "../../training/engine.ts";
 import { firstValues } from "../../training/initialise.ts";
 import { distillationBatch, distillationLoss } from "../../training/lcd.ts";
+import { layoutOf } from "../../training/objective.ts";
 import { TrainableParameters } from "../../training/parameters.ts";
 import { fullRoles, loraRoles } from "../../training/roles.ts";
 import { assembleJob } from "./assemble.ts";
@@ -66,7 +67,9 @@ export async function lcdJob(config: LcdTrainingConfig, context: JobContext): Pr
       batchAt: (step) => batches(set.at(step), seed, step),
       // One micro-batch says where the loss goes, for less than the time of one step.
       measures: { fixedLoss: () => batches(set.fixed().slice(0, 1), measureSeed(seed), 0) },
-      ...(measureEvery === 0 ? {} : { judge: teacherDistance(config, over, student, prompts, context.folder) }),
+      ...(measureEvery === 0
+        ? {}
+        : { judge: teacherDistance(config, over, student, layoutOf(objective), prompts, context.folder) }),
     },
     context,
   );

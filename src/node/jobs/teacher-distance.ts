@@ -19,7 +19,7 @@ import { counterNormal } from "../../tensor/random/counter.ts";
 import { filled, float32, type Tensor } from "../../tensor/tensor.ts";
 import { coefficient, coefficientTensor } from "../../training/coefficients.ts";
 import type { LcdTrainingConfig } from "../../training/config/lcd.ts";
-import { layParametersOut, parameterTensors, type TrainingState } from "../../training/engine.ts";
+import { type ParameterLayout, parameterTensors, type TrainingState } from "../../training/engine.ts";
 import { guidanceRows } from "../../training/lcd.ts";
 import { TrainableParameters } from "../../training/parameters.ts";
 import { fullRoles, loraRoles } from "../../training/roles.ts";
@@ -49,12 +49,14 @@ export interface TeacherDistance {
  *
  * It says how well the student follows the teacher, not how good the teacher is; and the noise that LCM adds between its
  * steps leaves a distance that no student closes.
+ * @param layout of the run's vectors
  * @param prompts one a picture
  */
 export function teacherDistance(
   config: LcdTrainingConfig,
   { model, frozen, text, shape, sources }: Pick<OverBase, "model" | "frozen" | "text" | "shape" | "sources">,
   student: Described<OverBase["model"]["unet"]["config"]>,
+  layout: ParameterLayout,
   prompts: readonly string[],
   folder: string,
 ): TeacherDistance {
@@ -134,7 +136,6 @@ export function teacherDistance(
     .digest("hex");
   let teacher: Promise<readonly Floats[]> | undefined;
   let session: Promise<Session> | undefined;
-  const layout = layParametersOut(trainable.list().map(({ name, stored }) => ({ name, shape: stored })));
 
   return {
     async measure(state) {
