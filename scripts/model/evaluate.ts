@@ -3,7 +3,7 @@
  *
  * - runs/evaluation: table in all forms, report.html, the pictures;
  * - docs/evaluation.md: the table between its marks;
- * - docs/figures: the paper's three figures, and sheets over guidance and steps.
+ * - docs/figures: the paper's three figures, and sheets over lambda, guidance and steps.
  *
  * Needs `npm run model:pictures`. Whatever follows is given to `fourstep evaluate`, e.g. `-- --measures FOLDER`. It goes on
  * where it was stopped.
@@ -33,7 +33,16 @@ if (!given.includes("--figures")) {
   const table = await readFile(join(out, "table.md"), "utf8");
   await writeFile(page, `${text.slice(0, from + begin.length)}\n${table}${text.slice(to)}`);
 }
-for (const name of ["1", "2", "3", "guidance", "steps"]) await run("figure", name, "--out", figures);
-// Of a page's pictures the PNG is enough.
-for (const name of ["figure-1", "figure-2-3d", "figure-2-ink", "figure-3", "guidance", "steps"])
-  await rm(join(figures, `${name}.svg`), { force: true });
+// Of a page's pictures the PNG is enough; pictures in them are small, so that no file has more than 400 kB.
+const drawn: readonly (readonly [name: string, files: readonly string[], more?: readonly string[]])[] = [
+  ["1", ["figure-1"]],
+  ["2", ["figure-2-3d", "figure-2-ink"], ["--shown", "96"]],
+  ["3", ["figure-3"]],
+  ["lambda", ["lambda"], ["--prompt", "a fox"]],
+  ["guidance", ["guidance"]],
+  ["steps", ["steps"]],
+];
+for (const [name, files, more = []] of drawn) {
+  await run("figure", name, "--shown", "64", ...more, "--out", figures);
+  for (const file of files) await rm(join(figures, `${file}.svg`), { force: true });
+}

@@ -23,7 +23,7 @@ afterAll(() => rm(root, { recursive: true }));
 function figure(name: string, ...args: readonly string[]): Promise<CliResult> {
   const model = args.includes("--model") ? [] : ["--model", at("tiny")];
   const prompts = args.includes("--prompt") ? [] : ["--prompt", "a red apple"];
-  return runFourstep(["figure", name, ...model, ...prompts, "--shown", "16", "--out", at("out"), ...args]);
+  return runFourstep(["figure", name, ...model, ...prompts, "--shown", "96", "--out", at("out"), ...args]);
 }
 
 /** A figure as SVG, having looked at the PNG beside it. */
