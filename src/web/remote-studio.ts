@@ -1,6 +1,6 @@
-import { type CrossingError, fromCrossing } from "../runtime/crossing-error.ts";
+import { fromCrossing } from "../runtime/crossing-error.ts";
 import type { FromWorker, ToWorker, WorkerPort } from "./messages.ts";
-import type { Studio, StudioInfo, StudioOptions, WebDrawingEvent } from "./studio.ts";
+import type { Studio, StudioInfo, StudioOptions } from "./studio.ts";
 
 /**
  * A studio in a worker, so that the page stays smooth: `openStudio` there, its events here.
@@ -19,7 +19,7 @@ export async function remoteStudio(
   url: URL | string,
   { onProgress, signal, ...options }: StudioOptions = {},
 ): Promise<Studio> {
-  const listeners = new Map<number, (message: FromWorker & { readonly id: number }) => void>();
+  const listeners = new Map<number, (message: DrawingMessage) => void>();
   const opened = new Promise<StudioInfo>((resolve, reject) => {
     worker.addEventListener("message", ({ data }) => {
       const message = data as FromWorker;
@@ -75,13 +75,11 @@ export async function remoteStudio(
   };
 }
 
-type DrawingMessage =
-  | { readonly kind: "event"; readonly id: number; readonly event: WebDrawingEvent }
-  | { readonly kind: "end"; readonly id: number; readonly error?: CrossingError };
+type DrawingMessage = Extract<FromWorker, { readonly id: number }>;
 
 /** Messages in their order, for one reader that waits for the next. */
 function mailbox(): {
-  put(message: FromWorker & { readonly id: number }): void;
+  put(message: DrawingMessage): void;
   /** Lets the reader look up, without a message. */
   wake(): void;
   next(): Promise<DrawingMessage | undefined>;

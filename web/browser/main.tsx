@@ -8,7 +8,6 @@ import { isolate } from "./isolate.ts";
 import { LoadingLine } from "./loading-line.tsx";
 import { readSite } from "./site.ts";
 import { wishesOf } from "./wishes.ts";
-import "./loading.css";
 
 await isolate();
 const stop = new AbortController();

@@ -12,7 +12,13 @@ const runtimeFiles = ["ort-wasm-simd-threaded.jsep.mjs", "ort-wasm-simd-threaded
 /** Puts the engine in the place of the server. */
 const engineInside: Plugin = {
   name: "engine-inside",
-  transformIndexHtml: { order: "pre", handler: (html) => html.replace("./main.tsx", "./browser/main.tsx") },
+  transformIndexHtml: {
+    order: "pre",
+    handler: (html) =>
+      html
+        .replace("./main.tsx", "./browser/main.tsx")
+        .replace("</head>", '<link rel="stylesheet" href="./browser/loading.css"></head>'),
+  },
 };
 
 /** Copies models and ONNX Runtime's files beside the page, and says what there is. */
