@@ -131,8 +131,8 @@ export function lambdaSheet({ styles, prompts }: FigureSubjects): FigurePlan {
   ];
   const lines = styles.flatMap((style) => lambdas1.map((lambda1) => ({ style, lambda1 })));
   return {
-    title: "lambda1 of a style against lambda2 of the acceleration, 4 steps of lcm",
-    columns: lambdas2.map((lambda2) => `lambda2 = ${lambda2}`),
+    title: "lambda1 of a style by lambda2 of the LCM-LoRA, 4 steps of lcm",
+    columns: lambdas2.map((lambda2) => `${lambda2} LCM`),
     rows: lines.map(({ style, lambda1 }) => `${lambda1} ${style}`),
     cells: lines.map(({ style, lambda1 }) =>
       lambdas2.map((lambda2) => ({
@@ -152,7 +152,7 @@ export function guidanceSheet({ prompts }: FigureSubjects): FigurePlan {
       framed: false,
     }));
   return {
-    title: "Guidance",
+    title: "Guidance scale; 1 is none",
     columns: scales.map(String),
     rows: ["LCM-LoRA, 4 steps", "DDIM, 32 steps"],
     cells: [line("lcm", 4, { lcm: 1 }), line("ddim", 32, {})],
