@@ -113,7 +113,7 @@ export async function loadModelAdapter(
 
 /** Which tensor of a file is what, of a model with these layers; no tensor is read. */
 export function matchFile(file: TensorFile, parts: PartModules): KeyMatch {
-  return matchKeys(namedTensors(file, parts).keys(), parts, dialects);
+  return matchKeys(namedTensors(file, parts).keys(), parts, dialects, file.name);
 }
 
 /** The tensors by the names that the dialects know: those of a bare list have none of their own. */
@@ -128,7 +128,7 @@ function matchAdapterKeys(file: string, keys: readonly string[], parts: PartModu
   if (foreign !== undefined) {
     throw new AdapterError(`${file}: this LoRA was made for ${foreign}, which is another kind of model.`);
   }
-  const match = matchKeys(keys, parts, dialects);
+  const match = matchKeys(keys, parts, dialects, file);
   if (match.modules.length > 0) return match;
   const example = match.unmatched[0] ?? match.leftOver[0];
   if (example === undefined) throw new AdapterError(`${file}: it holds no tensors.`);

@@ -89,7 +89,7 @@ function loraLines(lora: LoraDescription): string[] {
     `parameters  ${grouped(parameters)}`,
     ...rankLines(lora),
   ];
-  if (words.length > 0) lines.push(`words       ${words.map(printable).join(", ")}`);
+  if (words.length > 0) lines.push(`words       ${words.map(printableKey).join(", ")}`);
   if (zero) lines.push("changes     none: all of them are zero");
   lines.push(`unmatched   ${lora.unmatched.length === 0 ? "none" : keys(lora.unmatched)}`);
   if (lora.leftOver.length > 0) lines.push(`left over   ${keys(lora.leftOver)}`);
@@ -111,13 +111,8 @@ function pictureLines({ name, prompt, negativePrompt, settings }: PictureDescrip
 }
 
 function keys(names: readonly string[]): string {
-  const shown = names.slice(0, shownKeys).map(printable).join(", ");
+  const shown = names.slice(0, shownKeys).map(printableKey).join(", ");
   return names.length > shownKeys ? `${names.length}: ${shown}, …` : `${names.length}: ${shown}`;
-}
-
-/** A name of somebody else's file: cut where it is very long, and with nothing that would upset a terminal. */
-function printable(name: string): string {
-  return printableKey(name.length <= 120 ? name : `${name.slice(0, 117)}...`);
 }
 
 function grouped(number: number): string {

@@ -1,5 +1,6 @@
 import { type BlockWeights, blockFactors, idleParts } from "../adapters/block-weights.ts";
 import type { WeightedAdapter } from "../adapters/combine.ts";
+import { printableKey } from "../adapters/keys/match.ts";
 import type { ModelAdapter, PartAdapter } from "../adapters/load.ts";
 import type { StepWeights } from "../adapters/step-weights.ts";
 import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
@@ -100,7 +101,7 @@ export function adapterWarnings({ adapter, idleParts = [] }: ChosenAdapter): rea
   const leftOut = (keys: readonly string[], reason: string): string[] =>
     keys.length === 0
       ? []
-      : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${keys[0]}".`];
+      : [`${name}: left out, as ${reason}: ${keys.length} of ${total} tensors, e.g. "${printableKey(keys[0] ?? "")}".`];
   return [
     ...leftOut(unmatched, "the model lacks their layers"),
     ...leftOut(leftOver, "they name no part of this model"),

@@ -1,3 +1,4 @@
+import { foreignBase } from "../adapters/keys/foreign-base.ts";
 import { dialects } from "../adapters/keys/index.ts";
 import type { PartModules } from "../adapters/keys/match.ts";
 import { quoted } from "../adapters/keys/match.ts";
@@ -67,6 +68,9 @@ export async function describeLora(
 ): Promise<LoraDescription | undefined> {
   const list = [...file.tensors.keys()].every((name, i) => name === String(i));
   if (!list && ![...file.tensors.keys()].some((key) => adapterKey.test(key))) return undefined;
+  const foreign = foreignBase([...file.tensors.keys()]);
+  if (foreign !== undefined)
+    throw new AdapterError(`${file.name}: this LoRA was made for ${foreign}, which is another kind of model.`);
   const bases = [
     ...(await given()),
     ...modelFamilies.map((family) => ({ name: family.name, layers: familyLayers(family) })),

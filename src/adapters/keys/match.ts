@@ -1,5 +1,4 @@
 import { AdapterError } from "../../errors.ts";
-import { shorten } from "../../formats/json.ts";
 import type { ModuleShape } from "../targets.ts";
 import { type AdapterRole, type Dialect, type ModelPart, modelParts } from "./dialect.ts";
 
@@ -36,9 +35,15 @@ interface Reader {
 /**
  * Finds the module of each key by the spellings that the dialects give to the model's own modules; underscores are never
  * split by guesswork.
+ * @param file what errors call the file
  * @throws AdapterError when two keys claim the same part of a module.
  */
-export function matchKeys(keys: Iterable<string>, parts: PartModules, dialects: readonly Dialect[]): KeyMatch {
+export function matchKeys(
+  keys: Iterable<string>,
+  parts: PartModules,
+  dialects: readonly Dialect[],
+  file: string,
+): KeyMatch {
   const readers = dialects.map((dialect) => makeReader(dialect, parts));
   const found = new Map<string, Map<AdapterRole, string>>();
   const votes = new Map<string, number>();
@@ -54,7 +59,7 @@ export function matchKeys(keys: Iterable<string>, parts: PartModules, dialects: 
       const other = roles.get(reading.role);
       if (other !== undefined) {
         throw new AdapterError(
-          `${quoted(other)} and ${quoted(key)} are both the ${reading.role} part of ${reading.path}; keep one.`,
+          `${file}: ${quoted(other)} and ${quoted(key)} are both the ${reading.role} part of ${reading.path}; keep one.`,
         );
       }
       roles.set(reading.role, key);
@@ -74,12 +79,15 @@ export function matchKeys(keys: Iterable<string>, parts: PartModules, dialects: 
 
 /** A key as errors quote it: cut where it is very long, and with nothing that would upset a terminal. */
 export function quoted(key: string): string {
-  return `"${printableKey(shorten(key))}"`;
+  return `"${printableKey(key)}"`;
 }
 
-/** A name out of somebody else's file with escapes for what would upset a terminal, or turn the direction of writing. */
+/**
+ * A name out of somebody else's file: without its middle where it is very long, as both ends tell something, and with escapes
+ * for what would upset a terminal or turn the direction of writing.
+ */
 export function printableKey(name: string): string {
-  return JSON.stringify(name)
+  return JSON.stringify(name.length <= 120 ? name : `${name.slice(0, 77)}...${name.slice(-40)}`)
     .slice(1, -1)
     .replace(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
