@@ -95,10 +95,12 @@ describe("fourstep figure", () => {
     expect(svg.match(/stroke="#b3541e"/g)).toHaveLength(1);
   });
 
-  it("sheets over lambda, guidance and steps", async () => {
-    expect(pictures(await drawn("lambda"))).toHaveLength(24);
-    expect(pictures(await drawn("guidance"))).toHaveLength(12);
-    expect(pictures(await drawn("steps"))).toHaveLength(24);
+  it.each([
+    ["lambda", 24],
+    ["guidance", 12],
+    ["steps", 24],
+  ] as const)("a sheet over %s", async (name, count) => {
+    expect(pictures(await drawn(name))).toHaveLength(count);
   });
 
   it("a sheet of LCM-LoRAs, such as of several ranks", async () => {
