@@ -144,6 +144,8 @@ export const conv2dOperation: OperationDefinition<"conv2d", Conv2dAttributes> = 
     const result = emitter.fresh("Conv", b === undefined ? [maps, kernel] : [maps, kernel, b], {
       strides: { ints: flat ? [stride, stride] : [1, stride, stride] },
       pads: { ints: flat ? [top, left, bottom, right] : [0, top, left, 0, bottom, right] },
+      // As they are where nothing is said; but the browser's runtime on WebGPU asks for them.
+      dilations: { ints: flat ? [1, 1] : [1, 1, 1] },
       group: { int: groups },
     });
     emitter.node("Reshape", [result, emitter.ints(operation.outputs[0]!.shape)], [y!]);
