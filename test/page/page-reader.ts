@@ -26,12 +26,13 @@ export const patience = 60_000;
 
 /** The bytes of the picture that an image shows. */
 export async function bytesOf(image: Locator): Promise<Uint8Array> {
-  const base64 = (await image.evaluate(`async (image) => {
-    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+  const base64 = await image.evaluate(async (element) => {
+    const { src } = element as unknown as { readonly src: string };
+    const bytes = new Uint8Array(await (await fetch(src)).arrayBuffer());
     let text = "";
     for (const byte of bytes) text += String.fromCharCode(byte);
     return btoa(text);
-  }`)) as string;
+  });
   return Buffer.from(base64, "base64");
 }
 
@@ -49,15 +50,28 @@ export async function pixelsOf(png: Uint8Array): Promise<Buffer> {
 /** How much of the sketch is of a colour, from 0 to 1: a count of its pixels. */
 export async function shareOf(page: Page, red: number, green: number, blue: number): Promise<number> {
   const canvas = page.getByRole("application").locator("canvas");
-  return (await canvas.evaluate(`(canvas) => {
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    let count = 0;
-    for (let i = 0; i < data.length; i += 4) {
-      const far = Math.abs(data[i] - ${red}) + Math.abs(data[i + 1] - ${green}) + Math.abs(data[i + 2] - ${blue});
-      if (far < 12) count++;
-    }
-    return (4 * count) / data.length;
-  }`)) as number;
+  return canvas.evaluate(
+    (element, [red, green, blue]) => {
+      const drawn = element as unknown as PaintedElement;
+      const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+      let count = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        const far = Math.abs(data[i]! - red) + Math.abs(data[i + 1]! - green) + Math.abs(data[i + 2]! - blue);
+        if (far < 12) count++;
+      }
+      return (4 * count) / data.length;
+    },
+    [red, green, blue] as const,
+  );
+}
+
+/** A canvas, as far as tests, which know no browser's types, look at it. */
+interface PaintedElement {
+  readonly width: number;
+  readonly height: number;
+  getContext(kind: "2d"): {
+    getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
+  };
 }
 
 /** Draws a line on the sketch with the mouse; places from 0 to 1. */

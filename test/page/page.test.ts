@@ -70,24 +70,24 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
   it("takes back what is outdated", async () => {
     await using visiting = await visit(browser, server.url);
     const { page, context } = visiting;
-    // A drawing of a minute or so.
-    await page.evaluate(
-      `localStorage.setItem("fourstep.steps", "1000"); localStorage.setItem("fourstep.sampler", '"ddim"')`,
-    );
-    await page.reload();
+    const drawSlowly = async (): Promise<void> => {
+      await page.evaluate(`localStorage.setItem("fourstep.steps", "1000")`);
+      await page.evaluate(`localStorage.setItem("fourstep.sampler", '"ddim"')`);
+      await page.reload();
+    };
+    await drawSlowly();
     await page.getByLabel(prompt).fill("a slow snail");
     const states = async (of: string) =>
       (await jobs()).filter((job) => job.request.prompt === of).map((job) => job.state);
     await until(async () => (await states("a slow snail")).includes("running"));
     await page.getByLabel(prompt).fill("a fast fox");
     await until(async () => (await states("a slow snail"))[0] === "cancelled");
-    await page.getByText("More").click();
+    await page.getByText("More", { exact: true }).click();
     await page.getByRole("button", { name: "Set all back" }).click();
     await drawn(page, /^a fast fox/);
     expect(await states("a slow snail")).toEqual(["cancelled"]);
     // Who leaves takes it back, too.
-    await page.evaluate(`localStorage.setItem("fourstep.steps", "1000")`);
-    await page.reload();
+    await drawSlowly();
     await page.getByLabel(prompt).fill("a tortoise");
     await until(async () => (await states("a tortoise")).includes("running"));
     await context.close();

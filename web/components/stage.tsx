@@ -13,7 +13,7 @@ export function Stage(): VNode {
   const sketching = settings.mode.value === "sketch";
   const comparing = settings.compare.value;
   return (
-    <div class={`stage panes-${1 + Number(sketching) + Number(comparing)}`}>
+    <div class={`stage panes-${1 + Number(sketching) + Number(comparing)}${comparing ? " narrow" : ""}`}>
       {sketching && (
         <section class="sketch" aria-label="Sketch">
           <SketchBoard />
