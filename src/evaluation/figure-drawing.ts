@@ -20,6 +20,8 @@ export interface FigureTable {
 
 /** About how wide a letter is, of the font's size. */
 const letter = 0.56;
+/** The same of words with many capitals, such as names of samplers. */
+const wideLetter = 0.66;
 const fontSize = 12;
 
 /** Between a corner of the plane of vectors and its pictures. */
@@ -57,7 +59,7 @@ export function drawFigureTable({ title, columns, rows, cells, shown }: FigureTa
   const gap = 6;
   const each = Math.max(...cells.flat().map(({ pictures }) => pictures.length));
   const [tileWidth, tileHeight] = [each * shown + gap, shown + gap];
-  const left = Math.ceil(Math.max(...rows.map((row) => row.length)) * letter * fontSize) + 14;
+  const left = Math.ceil(Math.max(...rows.map((row) => row.length)) * wideLetter * fontSize) + 14;
   const heads = columns.map((words) => wrapped(words, tileWidth - 4));
   const deepest = Math.max(...heads.map(({ length }) => length));
   const top = 28 + deepest * 14;
@@ -79,7 +81,7 @@ export function drawFigureTable({ title, columns, rows, cells, shown }: FigureTa
       if (framed) parts.push(frame(x, y, pictures.length * shown, shown));
     });
   });
-  const width = Math.max(left + columns.length * tileWidth, Math.ceil(title.length * 0.62 * fontSize) + 12);
+  const width = Math.max(left + columns.length * tileWidth, Math.ceil(title.length * wideLetter * fontSize) + 12);
   return `${head(width, top + rows.length * tileHeight)}${parts.join("")}</svg>\n`;
 }
 
