@@ -3,7 +3,20 @@ import { describe, expect, it } from "vitest";
 import { ownersIn, paperMap, paperOwners } from "../scripts/paper-map.ts";
 
 /** What of the paper this version carries out. */
-const items = ["algorithm 1", "eq. 1", "eq. 2", "eq. 3", "eq. 4", "eq. 5", "eq. 6", "table 1", "table 2"];
+const items = [
+  "algorithm 1",
+  "eq. 1",
+  "eq. 2",
+  "eq. 3",
+  "eq. 4",
+  "eq. 5",
+  "eq. 6",
+  "figure 1",
+  "figure 2",
+  "figure 3",
+  "table 1",
+  "table 2",
+];
 
 describe("the paper's map", () => {
   it("has exactly one owner for each item", async () => {
