@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { sourceAliases } from "./test/browser/source-aliases.ts";
 
 export default defineConfig({
+  // The examples import the package by its name.
+  resolve: { alias: [...sourceAliases] },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 120_000,

@@ -19,5 +19,7 @@ export {
 } from "./open-model.ts";
 export { openPictures } from "./open-pictures.ts";
 export { parallelEngine } from "./parallel-engine.ts";
+export { encodePng } from "./picture-files.ts";
 export { openRunFolder } from "./run-folder.ts";
+export { shippedModelFolder } from "./shipped-model.ts";
 export { workerRuntime } from "./worker-runtime.ts";
