@@ -16,7 +16,8 @@ describe("kohya", () => {
   it("spells no two modules of a model alike", () => {
     for (const model of ["sd15", "sdxl", "ssd1b"] as const) {
       const table = readModuleTable(model);
-      const named = table.filter(({ path }) => kohya.spell(table, "unet").get(path.replaceAll(".", "_")) === path);
+      const spellings = kohya.spell(table, "unet");
+      const named = table.filter(({ path }) => spellings.get(path.replaceAll(".", "_")) === path);
       expect(named.length).toBe(table.length);
     }
   });

@@ -1,9 +1,12 @@
 import { originalUNetPaths } from "../../models/checkpoint/original/unet-names.ts";
 import type { ModuleShape } from "../targets.ts";
-import { type Dialect, spellEach } from "./dialect.ts";
+import { type Dialect, spellEach, withoutTextModel } from "./dialect.ts";
 import { lycorisEndings } from "./endings.ts";
 
-const underscored = spellEach((path) => path.replaceAll(".", "_"));
+const underscored = spellEach(
+  (path) => path.replaceAll(".", "_"),
+  (path) => withoutTextModel(path)?.replaceAll(".", "_"),
+);
 
 /**
  * Paths with underscores for dots; those of SDXL often by Stable Diffusion's first names. Published LCM-LoRAs use it, and
