@@ -87,7 +87,9 @@ async function trainIn(
     onNotice(`going on after step ${begun.step}`);
   }
   let files: readonly string[] | undefined;
-  const tellRun = (): Promise<string> => writeReport(folder.path, title, job.sheetCaption, keptOf(choice));
+  // A run that measured before it went on without measures has its last weights as its result.
+  const kept = (): Kept | undefined => (judge === undefined ? undefined : keptOf(choice));
+  const tellRun = (): Promise<string> => writeReport(folder.path, title, job.sheetCaption, kept());
   const judged = async (state: TrainingState): Promise<Readonly<Record<string, number>>> => {
     if (judge === undefined) return {};
     const measurement = { step: state.step, distances: await judge(state) };
@@ -132,7 +134,7 @@ async function trainIn(
   });
   // A run that was at its end already has its state, but perhaps not its result.
   if (files === undefined && !outcome.stopped) files = await write(await engine.state());
-  return { ...outcome, files: files ?? [], kept: keptOf(choice), report: await tellRun() };
+  return { ...outcome, files: files ?? [], kept: kept(), report: await tellRun() };
 }
 
 function describeWork({ length }: ParameterLayout, workers: number): string {
