@@ -99,10 +99,10 @@ describe.skipIf(chromiumPath === undefined)("what the server asks of the page, i
     const { page, errors } = visiting;
     await page.getByRole("dialog").waitFor({ timeout: patience });
     expect(await findings(page)).toEqual([]);
-    await page.getByLabel("Key").fill("wrong");
-    await page.getByLabel("Key").press("Enter");
+    await page.getByLabel("Key", { exact: true }).fill("wrong");
+    await page.getByLabel("Key", { exact: true }).press("Enter");
     await page.getByText("not the right one").waitFor({ timeout: patience });
-    await page.getByLabel("Key").fill("right");
+    await page.getByLabel("Key", { exact: true }).fill("right");
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByRole("heading", { name: "LoRAs" }).waitFor({ timeout: patience });
     expect(await page.getByRole("dialog").count()).toBe(0);
@@ -120,6 +120,6 @@ describe.skipIf(chromiumPath === undefined)("what the server asks of the page, i
     await page.getByText("The server is busy.").waitFor({ timeout: patience });
     await server.ask(`/api/jobs/${id}`, undefined, { method: "DELETE" });
     await page.getByText("Waiting for pictures of others").waitFor({ timeout: patience });
-    expect(await page.getByText("The server is busy.").count()).toBe(0);
+    await expect.poll(() => page.getByText("The server is busy.").count()).toBe(0);
   });
 });

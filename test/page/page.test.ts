@@ -71,7 +71,7 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     await using visiting = await visit(browser, server.url);
     const { page, context } = visiting;
     const drawSlowly = async (): Promise<void> => {
-      await page.evaluate(`localStorage.setItem("fourstep.steps", "1000")`);
+      await page.evaluate(`localStorage.setItem("fourstep.steps", "900")`);
       await page.evaluate(`localStorage.setItem("fourstep.sampler", '"ddim"')`);
       await page.reload();
     };

@@ -2,7 +2,7 @@ import { batch } from "@preact/signals";
 import { type Drawer, DrawFault, type DrawRequest } from "../drawer.ts";
 import { type Pane, show } from "./pane.ts";
 import { withSketch } from "./picture-text.ts";
-import { insist } from "./trouble.ts";
+import { allIsWell, insist } from "./trouble.ts";
 
 /** Previews are asked for when pictures take longer than this; else the next picture is there before one is seen. */
 const previewsFromSeconds = 0.6;
@@ -47,6 +47,7 @@ async function attempt(pane: Pane, drawer: Drawer, request: DrawRequest, stop: A
   pane.progress.value ??= 0;
   for await (const event of drawer.draw(request, stop)) {
     stop.throwIfAborted();
+    allIsWell();
     if (event.kind === "waiting") pane.waiting.value = true;
     if (event.kind === "warnings") pane.warnings.value = event.warnings;
     if (event.kind === "step") {

@@ -13,19 +13,24 @@ export const trouble: Signal<Trouble | undefined> = signal(undefined);
 
 const lookAgainMs = { well: 5000, gone: 700 };
 
+/** To be called when the drawer answered as it should. */
+export function allIsWell(): void {
+  trouble.value = undefined;
+}
+
 /** Does something with the drawer, again and again until it works. Faults that another try does not mend are thrown. */
 export async function insist<T>(attempt: () => Promise<T>, stop: AbortSignal): Promise<T> {
   for (;;) {
     try {
       const result = await attempt();
-      trouble.value = undefined;
+      allIsWell();
       return result;
     } catch (error) {
       stop.throwIfAborted();
       if (!(error instanceof DrawFault)) throw error;
       const { kind, message } = error;
       if (kind !== "gone" && kind !== "busy" && kind !== "key") {
-        trouble.value = undefined;
+        allIsWell();
         throw error;
       }
       trouble.value = { kind, message };
@@ -44,7 +49,7 @@ export async function watch(drawer: Drawer, back: () => void, stop: AbortSignal)
     try {
       await drawer.ready(stop);
       if (!wasGone) continue;
-      trouble.value = undefined;
+      allIsWell();
       back();
     } catch (error) {
       if (error instanceof DrawFault && error.kind === "gone" && !wasGone) {
