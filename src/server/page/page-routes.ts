@@ -1,6 +1,5 @@
 import { serveStatic } from "@hono/node-server/serve-static";
-import type { Context } from "hono";
-import { type Router, router } from "../http/router.ts";
+import { type RequestVariables, type Router, router } from "../http/router.ts";
 
 /**
  * What the page may do: load its own scripts, styles and weights, show pictures that it made itself, compile WebAssembly, and ask
@@ -29,11 +28,13 @@ const hashed = /\/assets\/[^/]+-[\w-]{8,}\.\w+$/;
  */
 export function pageRoutes(folder: string): Router {
   const routes = router();
-  routes.get("*", serveStatic({ root: folder, onFound: describe }));
+  const files = serveStatic<RequestVariables>({ root: folder });
+  routes.get("*", async (c, next) => {
+    const response = await files(c, next);
+    if (response === undefined) return;
+    response.headers.set("content-security-policy", pagePolicy);
+    response.headers.set("cache-control", hashed.test(c.req.path) ? "public, max-age=31536000, immutable" : "no-cache");
+    return response;
+  });
   return routes;
-}
-
-function describe(path: string, c: Context): void {
-  c.header("content-security-policy", pagePolicy);
-  c.header("cache-control", hashed.test(path) ? "public, max-age=31536000, immutable" : "no-cache");
 }
