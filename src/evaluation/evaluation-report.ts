@@ -28,6 +28,7 @@ const style = `${scatterStyle}
 .numbers th:first-child, .numbers td:first-child { text-align: left; color: var(--text); }
 .numbers .own td { font-weight: 600; }
 small { color: var(--soft); font-weight: 400; }
+.numbers small { display: block; }
 li { margin: 3px 0; }
 `;
 

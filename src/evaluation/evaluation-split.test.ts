@@ -5,9 +5,9 @@ import { decodeSplit, encodeSplit, splitPictures, splitSet } from "./evaluation-
 function setOf(count: number, heldOut: readonly number[]): PictureSet {
   const entries = Array.from({ length: count }, (_, i): PictureEntry => {
     const split = heldOut.length === 0 ? {} : { split: heldOut.includes(i) ? "heldout" : "train" };
-    return { name: `${i}.png`, text: `picture ${i}`, ...split, read: async () => new Uint8Array() } as PictureEntry;
+    return { name: `${i}.png`, text: `picture ${i}`, ...split, read: async () => new Uint8Array() };
   });
-  return { place: "a set", entries } as PictureSet;
+  return { place: "a set", entries, skipped: [] };
 }
 
 describe("the split of an evaluation", () => {
