@@ -10,7 +10,7 @@ import { buildPage } from "../test/page/built-page.ts";
 import { drawn } from "../test/page/page-reader.ts";
 import { startServe } from "../test/server/processes.ts";
 
-const texts = ["a red apple on a plate", "a blue teapot, flat style", "a fox, retro style", "a green sports car"];
+const texts = ["a red apple", "a mushroom, retro style", "a fox, flat style", "an owl, cartoon style"];
 const gapMs = Number(process.argv[2] ?? "120");
 
 /** In the page: when words were there, and when the picture of words was. */

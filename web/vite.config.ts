@@ -14,6 +14,8 @@ const config: UserConfig = defineConfig({
     target: "es2022",
     // Data URLs in style sheets would need a wider Content-Security-Policy.
     assetsInlineLimit: 0,
+    // The page asks a server; without this the engine's WebAssembly is laid beside it, though nothing loads it.
+    rolldownOptions: { external: ["#ort"] },
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 });

@@ -51,7 +51,13 @@ try {
   {
     await using visiting = await visit(browser, server.url, { width: 1280, height: 960 });
     const { page } = visiting;
-    for (const words of ["a lighthouse", "a penguin", "a blue teapot, retro style", "a strawberry", "a red apple"]) {
+    for (const words of [
+      "a sailboat",
+      "an owl, cartoon style",
+      "a mushroom, retro style",
+      "a penguin",
+      "a red apple",
+    ]) {
       await remember(page, words);
     }
     await remember(page, "a fox, flat style");

@@ -2,7 +2,7 @@ import type { VNode } from "preact";
 import { settings } from "../state/settings.ts";
 
 /** Things that the shipped model knows. */
-const examples = ["a red apple", "a fox, flat style", "a lighthouse", "a blue teapot, retro style", "a penguin"];
+const examples = ["a red apple", "a fox, flat style", "an owl, cartoon style", "a mushroom, retro style", "a sailboat"];
 
 /** What one might begin with. */
 export function Examples(): VNode {
