@@ -29,7 +29,7 @@ export interface WebDrawing {
   readonly negative?: string;
   /** LoRAs of the model's folder, by name; 1 is as they were trained. */
   readonly loras?: readonly { readonly name: string; readonly weight: number }[];
-  /** False leaves the model's own LCM-LoRA out. */
+  /** False leaves the model's own LCM-LoRA out, unless `loras` names it. */
   readonly lcm?: boolean;
   readonly sampler?: string;
   readonly steps?: number;
@@ -243,7 +243,7 @@ function chooseWebLoras({ prompt, loras = [], lcm, sampler }: WebDrawing, hasLcm
   const given: LoraChoice[] = [
     ...loras.map(({ name, weight }) => ({ path: name, weight })),
     ...asked.map(({ path, strength }) => ({ path, ...strength })),
-  ].filter(({ path }) => lcm !== false || path !== lcmLora);
+  ];
   const accelerating = (name: string): AcceleratingLora | undefined => accelerationOfNames([name]);
   const first = given.find(({ path, weight }) => weight !== 0 && accelerating(path) !== undefined);
   const wanted = lcm ?? (sampler === undefined || samplerNamed(sampler)?.name === "lcm");

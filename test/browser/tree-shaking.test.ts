@@ -12,18 +12,18 @@ async function bundled(code: string): Promise<{ readonly modules: readonly strin
     plugins: [
       {
         name: "entry",
-        resolveId: (id) => (id === "entry" ? entry : undefined),
+        enforce: "pre",
+        resolveId: (id) => (id === "virtual:entry" ? entry : undefined),
         load: (id) => (id === entry ? code : undefined),
       },
     ],
     build: {
       write: false,
       target: "es2022",
-      lib: { entry: "entry", formats: ["es"], fileName: "bundle" },
-      rolldownOptions: { external: [/^onnxruntime/, "zod"] },
+      rolldownOptions: { input: "virtual:entry", external: [/^onnxruntime/, "zod"] },
     },
-  })) as Rolldown.RolldownOutput[];
-  const chunks = result.flatMap(({ output }) => output).filter((one) => one.type === "chunk");
+  })) as Rolldown.RolldownOutput;
+  const chunks = result.output.filter((one) => one.type === "chunk");
   const modules = chunks
     .flatMap((chunk) => Object.entries(chunk.modules))
     .filter(([, { renderedLength }]) => renderedLength > 0)

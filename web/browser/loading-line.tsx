@@ -15,7 +15,7 @@ export function LoadingLine(): VNode {
       );
     case "failed":
       return (
-        <p class="loading" role="alert">
+        <p class="loading" role="status">
           {now.message}
         </p>
       );

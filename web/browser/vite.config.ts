@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin, type UserConfig } from "vite";
 import type { Site, SiteModel } from "./site.ts";
@@ -22,10 +22,14 @@ const engineInside: Plugin = {
 };
 
 /** Copies models and ONNX Runtime's files beside the page, and says what there is. */
-function withModels(out: string): Plugin {
+function withModels(): Plugin {
+  let out = "";
   return {
     name: "with-models",
     apply: "build",
+    configResolved({ build, root }) {
+      out = resolve(root, build.outDir);
+    },
     async closeBundle() {
       await mkdir(join(out, "ort"), { recursive: true });
       const ort = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
@@ -58,19 +62,17 @@ async function bytesIn(folder: string): Promise<number> {
   return sizes.reduce((a, b) => a + b, 0);
 }
 
-const out = here("../../out/web");
-
 /** Builds the page that draws by itself, without a server: `npm run web`, into `out/web`. */
 const config: UserConfig = defineConfig({
   root: here(".."),
   base: "./",
-  build: { outDir: out, emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
+  build: { outDir: here("../../out/web"), emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
   worker: { format: "es" },
   // Without this, ONNX Runtime's script has the loader of its WebAssembly inside, which then loads the page's own script again
   // for each thread.
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "browser", "module", "import", "default"] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [engineInside, withModels(out)],
+  plugins: [engineInside, withModels()],
   preview: {
     headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
   },
