@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runServer, type TestServer } from "../running-server.ts";
 import { chromiumPath, startBrowser, visit } from "./browser.ts";
 import { buildPage, builtPage } from "./built-page.ts";
-import { drawLine, drawn, patience } from "./page-reader.ts";
+import { drawLine, drawn, patience, testPatience, warmUp } from "./page-reader.ts";
 
 interface Finding {
   readonly id: string;
@@ -25,13 +25,14 @@ async function findings(page: Page): Promise<readonly string[]> {
 const widerThanThePage = (page: Page): Promise<unknown> =>
   page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
-describe.skipIf(chromiumPath === undefined)("how the page looks, in Chromium", () => {
+describe.skipIf(chromiumPath === undefined)("how the page looks, in Chromium", { timeout: testPatience }, () => {
   let server: TestServer;
   let browser: Browser;
   beforeAll(async () => {
     buildPage();
     [server, browser] = await Promise.all([runServer({ page: builtPage }), startBrowser()]);
-  });
+    await warmUp(server.url);
+  }, testPatience);
   afterAll(async () => {
     await browser.close();
     await server[Symbol.asyncDispose]();
@@ -85,41 +86,45 @@ describe.skipIf(chromiumPath === undefined)("how the page looks, in Chromium", (
   });
 });
 
-describe.skipIf(chromiumPath === undefined)("what the server asks of the page, in Chromium", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    buildPage();
-    browser = await startBrowser();
-  });
-  afterAll(() => browser.close());
+describe.skipIf(chromiumPath === undefined)(
+  "what the server asks of the page, in Chromium",
+  { timeout: testPatience },
+  () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      buildPage();
+      browser = await startBrowser();
+    });
+    afterAll(() => browser.close());
 
-  it("a key: the page asks for it, says that it is wrong, and goes on with the right one", async () => {
-    await using server = await runServer({ page: builtPage, apiKey: "right", draws: false });
-    await using visiting = await visit(browser, server.url);
-    const { page, errors } = visiting;
-    await page.getByRole("dialog").waitFor({ timeout: patience });
-    expect(await findings(page)).toEqual([]);
-    await page.getByLabel("Key", { exact: true }).fill("wrong");
-    await page.getByLabel("Key", { exact: true }).press("Enter");
-    await page.getByText("not the right one").waitFor({ timeout: patience });
-    await page.getByLabel("Key", { exact: true }).fill("right");
-    await page.getByRole("button", { name: "Go on" }).click();
-    await page.getByRole("heading", { name: "LoRAs" }).waitFor({ timeout: patience });
-    expect(await page.getByRole("dialog").count()).toBe(0);
-    await page.reload();
-    await page.getByRole("heading", { name: "LoRAs" }).waitFor({ timeout: patience });
-    expect(errors).toEqual([]);
-  });
+    it("a key: the page asks for it, says that it is wrong, and goes on with the right one", async () => {
+      await using server = await runServer({ page: builtPage, apiKey: "right", draws: false });
+      await using visiting = await visit(browser, server.url);
+      const { page, errors } = visiting;
+      await page.getByRole("dialog").waitFor({ timeout: patience });
+      expect(await findings(page)).toEqual([]);
+      await page.getByLabel("Key", { exact: true }).fill("wrong");
+      await page.getByLabel("Key", { exact: true }).press("Enter");
+      await page.getByText("not the right one").waitFor({ timeout: patience });
+      await page.getByLabel("Key", { exact: true }).fill("right");
+      await page.getByRole("button", { name: "Go on" }).click();
+      await page.getByRole("heading", { name: "LoRAs" }).waitFor({ timeout: patience });
+      expect(await page.getByRole("dialog").count()).toBe(0);
+      await page.reload();
+      await page.getByRole("heading", { name: "LoRAs" }).waitFor({ timeout: patience });
+      expect(errors).toEqual([]);
+    });
 
-  it("patience: the page says that the server is busy, and tries again by itself", async () => {
-    await using server = await runServer({ page: builtPage, limits: { queue: 1 }, draws: false });
-    const { id } = (await (await server.ask("/api/jobs", { prompt: "a" })).json()) as { id: string };
-    await using visiting = await visit(browser, server.url);
-    const { page } = visiting;
-    await page.getByLabel("What to draw").fill("a fox");
-    await page.getByText("The server is busy.").waitFor({ timeout: patience });
-    await server.ask(`/api/jobs/${id}`, undefined, { method: "DELETE" });
-    await page.getByText("Waiting for pictures of others").waitFor({ timeout: patience });
-    await expect.poll(() => page.getByText("The server is busy.").count()).toBe(0);
-  });
-});
+    it("patience: the page says that the server is busy, and tries again by itself", async () => {
+      await using server = await runServer({ page: builtPage, limits: { queue: 1 }, draws: false });
+      const { id } = (await (await server.ask("/api/jobs", { prompt: "a" })).json()) as { id: string };
+      await using visiting = await visit(browser, server.url);
+      const { page } = visiting;
+      await page.getByLabel("What to draw").fill("a fox");
+      await page.getByText("The server is busy.").waitFor({ timeout: patience });
+      await server.ask(`/api/jobs/${id}`, undefined, { method: "DELETE" });
+      await page.getByText("Waiting for pictures of others").waitFor({ timeout: patience });
+      await expect.poll(() => page.getByText("The server is busy.").count()).toBe(0);
+    });
+  },
+);

@@ -22,7 +22,21 @@ export async function drawnWith(page: Page, holds: (settings: Infotext) => boole
 }
 
 /** Milliseconds; machines that do other things meanwhile are slow. */
-export const patience = 60_000;
+export const patience = 120_000;
+
+/** How long a test may take: longer than what it waits for, so that it says what did not come. Milliseconds. */
+export const testPatience = 300_000;
+
+/** Draws a picture, so that the engine has started and compiled its networks. */
+export async function warmUp(url: string): Promise<void> {
+  const body = JSON.stringify({ prompt: "a dog" });
+  const response = await fetch(`${url}/api/draw`, {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/json" },
+  });
+  if (!(await response.text()).includes("event: picture")) throw new Error("The server drew no picture.");
+}
 
 /** The bytes of the picture that an image shows. */
 export async function bytesOf(image: Locator): Promise<Uint8Array> {

@@ -19,6 +19,8 @@ import {
   pixelsOf,
   settingsOf,
   shareOf,
+  testPatience,
+  warmUp,
 } from "./page-reader.ts";
 
 const prompt = "What to draw";
@@ -30,12 +32,13 @@ let browser: Browser;
 const jobs = async (): Promise<{ state: string; request: { prompt: string } }[]> =>
   (await (await fetch(`${server.url}/api/jobs`)).json()) as { state: string; request: { prompt: string } }[];
 
-describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
+describe.skipIf(chromiumPath === undefined)("the page, in Chromium", { timeout: testPatience }, () => {
   beforeAll(async () => {
     buildPage();
     data = await mkdtemp(join(tmpdir(), "fourstep-page-"));
     [server, browser] = await Promise.all([startServe(["--data", data, "--max-steps", "1000"]), startBrowser()]);
-  });
+    await warmUp(server.url);
+  }, testPatience);
   afterAll(async () => {
     await browser.close();
     await server.kill();
