@@ -11,7 +11,19 @@ import {
 import type { ModelPart } from "./keys/dialect.ts";
 
 /** The alpha of a module of some rank that has no tensor of its own for it; `alpha / rank` is its scale. */
-export type AlphaRule = (path: string, rank: number) => number;
+export interface AlphaRule {
+  (path: string, rank: number): number;
+  /** How rotations are made, where a configuration says it. */
+  readonly rotation?: RotationSettings;
+}
+
+/** How PEFT makes the rotations of OFT. */
+export interface RotationSettings {
+  /** Terms of a series, or undefined for the rotation that it approaches. */
+  readonly terms: number | undefined;
+  /** How far all blocks may go together; undefined is any way. */
+  readonly bound: number | undefined;
+}
 
 /** Under this key diffusers keeps the configuration of PEFT in a file's metadata. */
 const diffusersMetadataKey = "lora_adapter_metadata";
@@ -42,16 +54,29 @@ const alphaFields: Readonly<Record<string, string>> = { LORA: "lora_alpha", LOHA
 
 /**
  * The rule of PEFT's `adapter_config.json`, which lies beside an adapter's weights.
- * @throws FormatError when it is no configuration of a LoRA, a LoHa or a LoKr
+ * @throws FormatError when it is no configuration of a LoRA, a LoHa, a LoKr or an OFT
  */
 export function alphaFromPeftConfig(text: string, name = "adapter_config.json"): AlphaRule {
   const config = parseJsonObject(text, name);
   const type = field(config, "peft_type") ?? "LORA";
+  if (type === "OFT") return Object.assign((_: string, rank: number) => rank, { rotation: rotationOf(config, name) });
   if (typeof type !== "string" || !Object.hasOwn(alphaFields, type)) {
-    throw new FormatError(`${name}: "peft_type" must be "LORA", "LOHA" or "LOKR", but it is ${kindOf(type)}.`);
+    throw new FormatError(`${name}: "peft_type" must be "LORA", "LOHA", "LOKR" or "OFT", but it is ${kindOf(type)}.`);
   }
   const rule = alphaRule(config, "", name, alphaFields[type]);
   return type === "LOKR" ? byConfiguredRank(rule, config, name) : rule;
+}
+
+/** Terms beyond these change nothing that float32 could hold. */
+const mostTerms = 1000;
+
+function rotationOf(config: JsonObject, place: string): RotationSettings {
+  const setting = (key: string, otherwise: number): number => positive(field(config, key) ?? otherwise, key, place);
+  const terms = Math.min(setting("num_cayley_neumann_terms", 5), mostTerms);
+  return {
+    terms: field(config, "use_cayley_neumann") === false ? undefined : terms,
+    bound: field(config, "coft") === true ? setting("eps", 6e-5) : undefined,
+  };
 }
 
 /** Factors of a LoKr may be whole, so that only the configuration tells the rank that alpha is divided by. */

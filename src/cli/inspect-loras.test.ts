@@ -114,7 +114,7 @@ describe("fourstep inspect of a LoRA", () => {
       code: 2,
       stdout: "",
       stderr:
-        'fourstep: adapter_config.json: "peft_type" must be "LORA", "LOHA" or "LOKR", but it is the text "PREFIX_TUNING".\n',
+        'fourstep: adapter_config.json: "peft_type" must be "LORA", "LOHA", "LOKR" or "OFT", but it is the text "PREFIX_TUNING".\n',
     });
   });
 

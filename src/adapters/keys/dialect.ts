@@ -33,6 +33,7 @@ export type AdapterRole =
   | "normWeight"
   | "normBias"
   | "rotations"
+  | "rotationVectors"
   | "rescale"
   | "factor"
   | "factorOnInput"

@@ -7,7 +7,7 @@ const dotted = spellEach((path) => path, withoutTextModel);
 
 /** The name of an adapter, where PEFT keeps it in the keys. */
 const adapterName =
-  /\.(lora_[AB]|lora_magnitude_vector|hada_\w+|lokr_\w+)\.(?!(?:weight|bias)$)[^.]+(?=$|\.(?:weight|bias)$)/;
+  /\.(lora_[AB]|lora_magnitude_vector|hada_\w+|lokr_\w+|oft_R)\.(?!(?:weight|bias)$)[^.]+(?=$|\.(?:weight|bias)$)/;
 
 /** Dotted paths with PEFT's `lora_A` and `lora_B`; alpha stands in the metadata or in `adapter_config.json`. */
 export const peft: Dialect = {
@@ -44,6 +44,7 @@ export const peft: Dialect = {
     ".lora_magnitude_vector": "magnitude",
     ".lora_magnitude_vector.weight": "magnitude",
     ".alpha": "alpha",
+    ".oft_R.weight": "rotationVectors",
     ...factorEndings,
   },
   canonical: (key) => key.replace(adapterName, ".$1"),

@@ -2,6 +2,7 @@ import { difference, normDifference } from "./differences.ts";
 import { glora } from "./glora.ts";
 import { hadamard } from "./hadamard.ts";
 import { ia3 } from "./ia3.ts";
+import { inputRotation } from "./input-rotation.ts";
 import { kronecker } from "./kronecker.ts";
 import { lowRank } from "./low-rank.ts";
 import type { AdapterKind } from "./module-tensors.ts";
@@ -15,6 +16,7 @@ export const adapterKinds: readonly AdapterKind[] = [
   difference,
   normDifference,
   orthogonal,
+  inputRotation,
   ia3,
   glora,
 ];

@@ -108,7 +108,7 @@ function cayley(blocks: Tensor, size: number, limit: number): Float64Array[] {
  * `minus^-1 plus` by Gauss and Jordan with pivots; both commute with it, so that it is `plus minus^-1` too. `I - Q` of a skew
  * `Q` is never singular.
  */
-function solve(minus: Float64Array, plus: Float64Array, size: number): Float64Array {
+export function solve(minus: Float64Array, plus: Float64Array, size: number): Float64Array {
   for (let column = 0; column < size; column++) {
     let pivot = column;
     for (let row = column + 1; row < size; row++) {
