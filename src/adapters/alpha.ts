@@ -67,8 +67,8 @@ export function alphaFromPeftConfig(text: string, name = "adapter_config.json"):
   return type === "LOKR" ? byConfiguredRank(rule, config, name) : rule;
 }
 
-/** Terms beyond these change nothing that float32 could hold. */
-const mostTerms = 1000;
+/** A file of somebody else must not make reading slow; 5 are usual. */
+const mostTerms = 50;
 
 function rotationOf(config: JsonObject, place: string): RotationSettings {
   const setting = (key: string, otherwise: number): number => positive(field(config, key) ?? otherwise, key, place);

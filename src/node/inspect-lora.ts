@@ -126,7 +126,8 @@ function description(path: string, family: string, adapter: ModelAdapter): LoraD
     ...modules.map(({ down }) => down.shape[0] ?? 0),
     ...changes.flatMap((change) => change.rank ?? []),
   ]);
-  const [smallest, largest] = [Math.min(...all), Math.max(...all)];
+  const smallest = all.reduce((least, rank) => Math.min(least, rank), Number.POSITIVE_INFINITY);
+  const largest = all.reduce((most, rank) => Math.max(most, rank), 0);
   const acceleration = accelerationOfNames([loraName(path)]) ?? accelerationOfNames(namesInMetadata(metadata));
   return {
     kind: "lora",

@@ -74,7 +74,7 @@ function skewMatrices(vectors: Tensor, size: number, bound: number | undefined):
         matrix[j * size + i] = -data[at]!;
       }
     }
-    const norm = Math.hypot(...matrix);
+    const norm = Math.sqrt(matrix.reduce((sum, x) => sum + x * x, 0));
     const most = bound === undefined ? norm : bound / Math.sqrt(rows);
     return norm > most ? matrix.map((x) => (x * most) / norm) : matrix;
   });
