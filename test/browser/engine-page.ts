@@ -24,6 +24,8 @@ export interface BrowserPicture {
 /** The engine in a page of its own. */
 export interface EnginePage extends AsyncDisposable {
   readonly page: Page;
+  /** Address of the model's folder. */
+  readonly model: string;
   open(options: StudioOptions): Promise<{ readonly info: StudioInfo; readonly files: readonly string[] }>;
   draw(drawing: WebDrawing): Promise<BrowserPicture>;
   leave(drawing: WebDrawing): Promise<{ readonly thrown: string; readonly next: number }>;
@@ -61,10 +63,11 @@ export async function openEnginePage(browser: Browser, isolated = true): Promise
   await page.waitForFunction("globalThis.engine !== undefined");
   const call = <T>(name: string, ...values: readonly unknown[]): Promise<T> =>
     page.evaluate(`engine.${name}(${values.map((value) => JSON.stringify(value)).join(", ")})`) as Promise<T>;
+  const model = `${server.url}models/fourstep-64`;
   return {
     page,
-    open: (options) =>
-      call("open", `${server.url}models/fourstep-64`, { runtimeFiles: `${server.url}ort/`, ...options }),
+    model,
+    open: (options) => call("open", model, { runtimeFiles: `${server.url}ort/`, ...options }),
     draw: (drawing) => call("draw", drawing),
     leave: (drawing) => call("leave", drawing),
     async [Symbol.asyncDispose]() {
