@@ -31,7 +31,8 @@ export function pageRoutes(folder: string): Router {
   const files = serveStatic<RequestVariables>({ root: folder });
   routes.get("*", async (c, next) => {
     const response = await files(c, next);
-    if (response === undefined) return;
+    // Without a file it gives what came next, of which it says nothing in its types.
+    if (!(response instanceof Response)) return;
     response.headers.set("content-security-policy", pagePolicy);
     response.headers.set("cache-control", hashed.test(c.req.path) ? "public, max-age=31536000, immutable" : "no-cache");
     return response;
