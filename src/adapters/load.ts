@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { AlphaRule } from "./alpha.ts";
 import { type AdapterContent, buildAdapter } from "./build-adapter.ts";
 import type { ParameterChange } from "./change.ts";
+import { embeddedWords } from "./embedded-words.ts";
 import { namesOfList } from "./keys/cloneofsimo.ts";
 import type { ModelPart } from "./keys/dialect.ts";
 import { foreignBase } from "./keys/foreign-base.ts";
@@ -53,6 +54,8 @@ export interface ModelAdapter extends LoadedAdapter {
   readonly kinds: readonly string[];
   /** Whether nothing is changed, since in each module a factor is zero. */
   readonly zero: boolean;
+  /** Vectors `[width]` or `[n, width]` of words that come with it, one tensor for each text encoder. */
+  readonly words: ReadonlyMap<string, readonly Tensor[]>;
 }
 
 export interface LoadOptions {
@@ -88,7 +91,7 @@ export function adapterFromTensors(
 ): LoadedAdapter {
   const parts = { [part]: modules };
   const match = matchAdapterKeys(name, [...tensors.keys()], parts);
-  return lowRankOnly(modelAdapter(name, match, tensors, metadata, options), part);
+  return lowRankOnly(modelAdapter(name, match, tensors, metadata, new Map(), options), part);
 }
 
 /**
@@ -103,12 +106,22 @@ export async function loadModelAdapter(
   options: Pick<LoadOptions, "alphaRule"> = {},
 ): Promise<ModelAdapter> {
   const located = namedTensors(file, parts);
-  const match = matchAdapterKeys(file.name, [...located.keys()], parts);
+  const named = embeddedWords([...located.keys()], file.metadata);
+  const ofWords = new Set([...named.values()].flat());
+  const match = matchAdapterKeys(
+    file.name,
+    [...located.keys()].filter((key) => !ofWords.has(key)),
+    parts,
+  );
   const tensors = new Map<string, Tensor>();
   for (const { keys } of match.modules) {
     for (const key of keys.values()) tensors.set(key, await readLocated(located.get(key)!));
   }
-  return modelAdapter(file.name, match, tensors, file.metadata, options);
+  const words = new Map<string, readonly Tensor[]>();
+  for (const [word, keys] of named) {
+    words.set(word, await Promise.all(keys.map((key) => readLocated(located.get(key)!))));
+  }
+  return modelAdapter(file.name, match, tensors, file.metadata, words, options);
 }
 
 /** Which tensor of a file is what, of a model with these layers; no tensor is read. */
@@ -143,6 +156,7 @@ function modelAdapter(
   match: KeyMatch,
   tensors: ReadonlyMap<string, Tensor>,
   metadata: ReadonlyMap<string, string>,
+  words: ModelAdapter["words"],
   { alphaRule }: Pick<LoadOptions, "alphaRule">,
 ): ModelAdapter {
   const content = buildAdapter(name, match.modules, tensors, metadata, alphaRule);
@@ -154,7 +168,8 @@ function modelAdapter(
     textEncoder,
     textEncoder2,
     ...summary(content),
-    matched: content.used,
+    words,
+    matched: content.used + [...words.values()].flat().length,
     unmatched: [...match.unmatched, ...content.idle],
     leftOver: match.leftOver,
     metadata,
@@ -174,7 +189,7 @@ function summary({ facts }: AdapterContent): Pick<ModelAdapter, "kinds" | "param
 
 /** One part of an adapter, whose other kinds of change are refused. */
 function lowRankOnly(
-  { textEncoder, textEncoder2, kinds, zero: _, ...adapter }: ModelAdapter,
+  { textEncoder, textEncoder2, kinds, zero: _, words: __, ...adapter }: ModelAdapter,
   part: ModelPart,
 ): LoadedAdapter {
   const { changes, ...rest } = adapter;

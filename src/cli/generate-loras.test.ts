@@ -7,7 +7,10 @@ import { type CliResult, runFourstep } from "../../test/cli-run.ts";
 import { tinyLora, writeTinyModel } from "../../test/tiny-model.ts";
 import { parseInfotext } from "../formats/infotext.ts";
 import { readPngText } from "../formats/png-text.ts";
+import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.ts";
 import { loraHash } from "../node/lora-hash.ts";
+import { Mt19937 } from "../tensor/random/mt19937.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -45,6 +48,33 @@ async function drawn(prompt: string, ...args: readonly string[]): Promise<Drawn>
 }
 
 describe("LoRAs of fourstep generate", () => {
+  it("bring words with vectors of their own, as cloneofsimo's and A1111's do", async () => {
+    const plain = decodeSafetensors(tinyLora("ink"), "ink");
+    const vectors = (rows: number): Tensor => ({
+      type: "float32",
+      shape: rows === 1 ? [12] : [rows, 12],
+      data: new Mt19937(3).randn(12 * rows),
+    });
+    const withWords = encodeSafetensors(
+      new Map([...plain, ["<s1>", vectors(1)], ["bundle_emb.papercut.string_to_param.*", vectors(2)]]),
+      { "<s1>": "<embed>" },
+    );
+    await writeFile(join(folder, "words.safetensors"), withWords);
+    const lora = ["--lora", `${join(folder, "words.safetensors")}:0.7`];
+    const without = await drawn("a red apple", ...lora);
+    for (const word of ["<s1>", "papercut"]) {
+      const { pixels, json } = await drawn(`a ${word} apple`, ...lora);
+      expect(json).toMatchObject({ warnings: [] });
+      expect(pixels.equals(without.pixels)).toBe(false);
+    }
+    // The very vectors in a file of their own do the same.
+    await writeFile(join(folder, "own.safetensors"), encodeSafetensors(new Map([["papercut", vectors(2)]]), {}));
+    await writeFile(join(folder, "plain.safetensors"), encodeSafetensors(plain, {}));
+    const apart = ["--lora", `${join(folder, "plain.safetensors")}:0.7`, "--embedding", join(folder, "own.safetensors")];
+    const own = await drawn("a papercut apple", ...apart);
+    expect(own.pixels.equals((await drawn("a papercut apple", ...lora)).pixels)).toBe(true);
+  });
+
   it("come from the prompt as they come from --lora, and pictures say so", async () => {
     const tag = await drawn("a red <lora:ink:0.7>apple");
     expect(tag.json).toMatchObject({

@@ -34,7 +34,7 @@ describe.skipIf(reason !== "")(`inspect tells of published LoRAs${reason}`, () =
       ...{ name, dialect, family, parts, parameters, rank, alpha: rank, words },
       kinds: ["LoRA"],
       unmatched: [],
-      leftOver: words,
+      leftOver: [],
       zero: false,
     });
   });

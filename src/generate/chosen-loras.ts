@@ -5,7 +5,9 @@ import type { ModelAdapter, PartAdapter } from "../adapters/load.ts";
 import type { StepWeights } from "../adapters/step-weights.ts";
 import type { DiffusersModel } from "../models/checkpoint/diffusers-folder.ts";
 import { unetTable } from "../models/module-table.ts";
-import type { TextAdapters } from "./model.ts";
+import type { Model, TextAdapters } from "./model.ts";
+import type { LearnedWord } from "./prompt/learned-words.ts";
+import { learnedWord } from "./prompt/textual-inversion.ts";
 
 /** A LoRA's file, or its address, and how strongly it is applied. */
 export interface LoraChoice {
@@ -93,6 +95,30 @@ export function weightedTextAdapters(adapters: readonly ChosenAdapter[]): TextAd
 }
 
 const changesAny = ({ modules, changes }: PartAdapter): boolean => modules.length + changes.length > 0;
+
+/**
+ * The words that may be used in prompts: those that were given, and those that LoRAs bring along. Where several bring one
+ * word, the first has it, and what was given comes before all.
+ * @throws UsageError when a LoRA's vectors do not fit the model's text encoders, FormatError when they are none
+ */
+export function withLoraWords(
+  given: readonly LearnedWord[],
+  adapters: readonly ChosenAdapter[],
+  { name, textEncoder, second }: Model,
+): readonly LearnedWord[] {
+  const encoders = [textEncoder, ...(second === undefined ? [] : [second.textEncoder])];
+  const learning = { name, widths: encoders.map(({ config }) => config.width) };
+  const words = [...given];
+  const taken = new Set(given.map(({ word }) => word.toLowerCase()));
+  for (const { adapter } of adapters) {
+    for (const [word, tensors] of adapter.words) {
+      if (taken.has(word.toLowerCase())) continue;
+      taken.add(word.toLowerCase());
+      words.push(learnedWord(adapter.name, word, tensors, learning));
+    }
+  }
+  return words;
+}
 
 /** What of a LoRA has no effect, one sentence each. */
 export function adapterWarnings({ adapter, idleParts = [] }: ChosenAdapter): readonly string[] {

@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { type AcceleratingLora, accelerationOfModel, accelerationOfNames } from "../generate/acceleration.ts";
-import { adapterWarnings, type LoraChoice } from "../generate/chosen-loras.ts";
+import { adapterWarnings, type LoraChoice, withLoraWords } from "../generate/chosen-loras.ts";
 import { encodePrompt } from "../generate/conditioning.ts";
 import { imageToImage } from "../generate/image-to-image.ts";
 import { adapterSwap } from "../generate/lora-swap.ts";
@@ -158,7 +158,8 @@ export async function openStudio(url: URL | string, options: StudioOptions = {})
         start,
       );
       const size = drawing.size ?? (picture === undefined ? naturalSize(model) : sizeForPicture(model, picture));
-      const reading = { syntax: "a1111", clipSkip: 1, learnedWords: [] } as const;
+      const learnedWords = withLoraWords([], swap.adapters, model);
+      const reading = { syntax: "a1111", clipSkip: 1, learnedWords } as const;
       const { prompt } = chosen;
       const warnings = [
         ...chosen.warnings,

@@ -2,6 +2,7 @@ import { FormatError, UsageError } from "../../errors.ts";
 import { storedTypeName } from "../../formats/safetensors-header.ts";
 import { type LocatedTensor, readLocated, type TensorFile } from "../../formats/tensor-file.ts";
 import { toFloat32 } from "../../tensor/convert.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { LearnedWord } from "./learned-words.ts";
 
 /** What words are learned for. */
@@ -68,20 +69,41 @@ export async function readTextualInversion(
   return learned;
 }
 
+/**
+ * A word whose vectors came along with something else, such as a LoRA.
+ * @param tensors `[width]` or `[n, width]`, one for each text encoder
+ * @throws FormatError when they are no vectors, UsageError when they do not fit the model
+ */
+export function learnedWord(file: string, word: string, tensors: readonly Tensor[], model: LearningModel): LearnedWord {
+  const vectors = tensors.map((tensor) => vectorsOf(file, word, tensor, tensor.type));
+  checkWidths(file, vectors, model);
+  return { word, file, vectors };
+}
+
 async function readVectors(file: string, name: string, located: LocatedTensor): Promise<Float32Array[]> {
   const { shape, type } = located.entry;
-  const [count, width] = shape.length === 1 ? [1, shape[0]!] : [shape[0] ?? 0, shape[1] ?? 0];
+  checkShape(file, name, shape);
+  return vectorsOf(file, name, await readLocated(located), storedTypeName(type));
+}
+
+function checkShape(file: string, name: string, shape: readonly number[]): void {
+  const [count, width] = countAndWidth(shape);
   if (shape.length < 1 || shape.length > 2 || count < 1 || count > mostVectors || width < 1) {
     throw new FormatError(
       `${file}: "${name}" has the shape [${shape.join(", ")}]; textual inversion has [width] or [vectors, width].`,
     );
   }
-  const tensor = await readLocated(located);
+}
+
+const countAndWidth = (shape: readonly number[]): readonly [count: number, width: number] =>
+  shape.length === 1 ? [1, shape[0]!] : [shape[0] ?? 0, shape[1] ?? 0];
+
+function vectorsOf(file: string, name: string, tensor: Tensor, type: string): Float32Array[] {
+  checkShape(file, name, tensor.shape);
   if (!["float64", "float32", "float16", "bfloat16"].includes(tensor.type)) {
-    throw new FormatError(
-      `${file}: "${name}" is of type ${storedTypeName(type)}; vectors must be F64, F32, F16 or BF16.`,
-    );
+    throw new FormatError(`${file}: "${name}" is of type ${type}; vectors must be F64, F32, F16 or BF16.`);
   }
+  const [count, width] = countAndWidth(tensor.shape);
   const { data } = toFloat32(tensor);
   return Array.from({ length: count }, (_, i) => data.slice(i * width, (i + 1) * width));
 }

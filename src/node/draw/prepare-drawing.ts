@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import type { SchedulerConfig } from "../../diffusion/scheduler-config.ts";
 import { UsageError } from "../../errors.ts";
 import type { Acceleration } from "../../generate/acceleration.ts";
-import { adapterWarnings } from "../../generate/chosen-loras.ts";
+import { adapterWarnings, withLoraWords } from "../../generate/chosen-loras.ts";
 import type { PromptReading } from "../../generate/conditioning.ts";
 import type { Model } from "../../generate/model.ts";
 import { planWarnings } from "../../generate/plan.ts";
@@ -93,7 +93,8 @@ export async function prepareDrawing(
     seed: wishes.seed ?? randomInt(seeds),
     start,
   };
-  const reading = { syntax: wishes.promptSyntax, clipSkip: wishes.clipSkip, learnedWords };
+  const words = withLoraWords(learnedWords, adapters, model);
+  const reading = { syntax: wishes.promptSyntax, clipSkip: wishes.clipSkip, learnedWords: words };
   const warnings = [
     ...planWarnings(plan, acceleration, negativePrompt),
     ...adapters.flatMap(adapterWarnings),
