@@ -169,7 +169,7 @@ function modelAdapter(
     textEncoder2,
     ...summary(content),
     words,
-    matched: content.used + [...words.values()].flat().length,
+    matched: content.used,
     unmatched: [...match.unmatched, ...content.idle],
     leftOver: match.leftOver,
     metadata,
