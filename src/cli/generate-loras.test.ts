@@ -70,7 +70,12 @@ describe("LoRAs of fourstep generate", () => {
     // The very vectors in a file of their own do the same.
     await writeFile(join(folder, "own.safetensors"), encodeSafetensors(new Map([["papercut", vectors(2)]]), {}));
     await writeFile(join(folder, "plain.safetensors"), encodeSafetensors(plain, {}));
-    const apart = ["--lora", `${join(folder, "plain.safetensors")}:0.7`, "--embedding", join(folder, "own.safetensors")];
+    const apart = [
+      "--lora",
+      `${join(folder, "plain.safetensors")}:0.7`,
+      "--embedding",
+      join(folder, "own.safetensors"),
+    ];
     const own = await drawn("a papercut apple", ...apart);
     expect(own.pixels.equals((await drawn("a papercut apple", ...lora)).pixels)).toBe(true);
   });
